@@ -10,9 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from vaecore.explore import Checkpoint
+from vaecore.explore import Checkpoint, reading
 from vaecore.explore.reading import Yardstick
 from vaecore.explore.uploads import AS_IS
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.store import Run
 
 GALLERY = Path(__file__).parents[2] / "trained" / "gallery"
@@ -90,7 +91,7 @@ def test_what_is_no_picture_for_it_is_refused(vae: Checkpoint) -> None:
 
 def test_a_photograph_of_an_example_is_found_and_read_as_itself(vae: Checkpoint) -> None:
     """An example, dark on a wide grey sheet with a scanner's black edge, comes back as nearly the same code."""
-    digit = np.asarray(Image.fromarray(pixels_of(vae, 0)[0]).resize((140, 140), Image.Resampling.BICUBIC)) / 255
+    digit = np.asarray(Image.fromarray(pixels_of(vae, 1)[0]).resize((140, 140), Image.Resampling.BICUBIC)) / 255
     sheet = np.full((300, 640), 190.0)
     sheet[80:220, 60:200] = sheet[80:220, 60:200] * (1 - digit) + 40 * digit
     sheet[:, -12:] = sheet[-12:] = 5
@@ -99,6 +100,19 @@ def test_a_photograph_of_an_example_is_found_and_read_as_itself(vae: Checkpoint)
     upload = vae.read(file.getvalue())
     assert [done.step for done in upload.done] == ["edge", "find", "invert"]
     read = vae.encode_picture(upload.pixels)
-    assert read.nearest[0].number == 0, "the example that it was made of is the nearest"
+    assert read.nearest[0].number == 1, "the example that it was made of is the nearest"
     other = vae.encode_picture(vae.read(file.getvalue(), undone=AS_IS).pixels)
     assert other.error > 10 * read.error and other.percentile == 100
+
+
+def test_the_priors_by_which_kl_is_told_are_those_of_the_model() -> None:
+    [(mean, std)] = reading.normal_priors(Checkpoint.load(Run(GALLERY / "vae-plane")))
+    assert mean.tolist() == [0, 0] and std.tolist() == [1, 1]
+    assert reading.normal_priors(Checkpoint.load(Run(GALLERY / "vae-vamp"))) == [], "a mixture has none by dimension"
+    conditional = Checkpoint.load(Run(GALLERY / "vae-conditional"))
+    u = torch.eye(10)
+    prior = conditional.priors(u)["z"]
+    found = reading.normal_priors(conditional)
+    assert len(found) == 10 and isinstance(prior, DiagonalGaussian)
+    np.testing.assert_allclose(np.array([mean for mean, _ in found]), prior.mean.numpy())
+    np.testing.assert_allclose(np.array([std for _, std in found]) ** 2, prior.logvar.exp().numpy(), rtol=1e-5)

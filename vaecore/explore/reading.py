@@ -116,12 +116,31 @@ def covariate(checkpoint: Checkpoint, label: int | None) -> Tensor | None:
             raise ValueError(f"{checkpoint.run.id} reads no class beside the picture: leave it out.")
         return None
     if not checkpoint.classes:
-        assert checkpoint.covariates is not None
-        return checkpoint.covariates.mean(0, keepdim=True)
+        return mean_covariate(checkpoint)
     if label is None or not 0 <= label < checkpoint.classes:
         raise ValueError(f"{checkpoint.run.id} reads the class beside the picture. Give one of "
                          f"{', '.join(checkpoint.class_names[:20])}.")
     return torch.eye(checkpoint.classes)[label:label + 1]
+
+
+def mean_covariate(checkpoint: Checkpoint) -> Tensor | None:
+    """The mean of the numbers that a model reads beside its examples, (1, m); None where it reads none."""
+    return None if checkpoint.covariates is None else checkpoint.covariates.mean(0, keepdim=True)
+
+
+def normal_priors(checkpoint: Checkpoint) -> list[tuple[Numbers, Numbers]]:
+    """Mean and standard deviation (r,) of the prior by which the KL of each dimension is told: one, or one a class.
+
+    Empty where the prior has no KL by dimension.
+    """
+    covariates = torch.eye(checkpoint.classes) if checkpoint.classes else mean_covariate(checkpoint)
+    prior = checkpoint.priors(covariates).get(checkpoint.latent)
+    if isinstance(prior, StandardNormal):
+        return [(np.zeros(checkpoint.size), np.ones(checkpoint.size))]
+    if isinstance(prior, DiagonalGaussian):
+        return [(mean.double().numpy(), (0.5 * logvar).exp().double().numpy())
+                for mean, logvar in zip(prior.mean, prior.logvar, strict=True)]
+    return []
 
 
 def posterior(checkpoint: Checkpoint, x: Tensor, u: Tensor | None) -> tuple[Tensor, Tensor | None]:

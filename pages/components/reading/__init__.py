@@ -52,6 +52,8 @@ def packed(checkpoint: Checkpoint, yardstick: Yardstick, upload: Upload | None, 
     """
     import torch
 
+    from vaecore.explore.reading import normal_priors
+
     examples = (checkpoint.examples * 255).round().to(torch.uint8).numpy()
     count = max(1, min(len(examples), MOST_BYTES // examples[0].size))
     ink, (_, height, width) = checkpoint.ink, checkpoint.shape
@@ -60,7 +62,8 @@ def packed(checkpoint: Checkpoint, yardstick: Yardstick, upload: Upload | None, 
         **hand.described(checkpoint), "key": key, "height": HEIGHT, "side": SIDE,
         "ink": None if ink is None else {"light": ink.light, "box": ink.box},
         "size": [height, width], "given": None if upload is None else _before(upload), "errors": len(yardstick.errors),
-        "source": yardstick.source, "neighbours": count, "labels": labels, "priors": _priors(checkpoint),
+        "source": yardstick.source, "neighbours": count, "labels": labels,
+        "priors": [{"mean": mean.tolist(), "std": std.tolist()} for mean, std in normal_priors(checkpoint)],
         "covariate": _covariate(checkpoint), "search": None if among is None else _search(checkpoint, among)}
     return packing.packed(header, np.sort(yardstick.errors), checkpoint.yardstick.codes[:count],
                           examples[:count].tobytes(), b"" if upload is None else upload.pixels.tobytes())
@@ -87,32 +90,11 @@ def _search(checkpoint: Checkpoint, among: AtHand) -> dict[str, Any] | None:
         "labels": None if population.labels is None else population.labels[:n].tolist()}
 
 
-def _priors(checkpoint: Checkpoint) -> list[dict[str, list[float]]]:
-    """Mean and standard deviation of the prior by which the KL of each dimension is told: one, or one of each class.
-
-    Empty where the prior has no KL by dimension.
-    """
-    import torch
-
-    from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
-
-    covariates = torch.eye(checkpoint.classes) if checkpoint.classes else _mean_covariate(checkpoint)
-    prior = checkpoint.priors(covariates).get(checkpoint.latent)
-    if isinstance(prior, StandardNormal):
-        return [{"mean": [0.0] * checkpoint.size, "std": [1.0] * checkpoint.size}]
-    if isinstance(prior, DiagonalGaussian):
-        return [{"mean": mean.tolist(), "std": (0.5 * logvar).exp().tolist()}
-                for mean, logvar in zip(prior.mean, prior.logvar, strict=True)]
-    return []
-
-
 def _covariate(checkpoint: Checkpoint) -> dict[str, Any] | None:
     """What the model reads beside a picture: a class that is chosen, or the mean of the examples' numbers."""
     if checkpoint.classes:
         return {"classes": list(checkpoint.class_names)}
-    found = _mean_covariate(checkpoint)
+    from vaecore.explore.reading import mean_covariate
+
+    found = mean_covariate(checkpoint)
     return None if found is None else {"numbers": found[0].tolist()}
-
-
-def _mean_covariate(checkpoint: Checkpoint) -> Any:
-    return None if checkpoint.covariates is None else checkpoint.covariates.mean(0, keepdim=True)
