@@ -44,7 +44,8 @@ WORK, SHIPPED = ROOT / ".gallery", ROOT / "trained" / "gallery"
 VERBS = ("train", "evaluate", "ship")  # in this order, all of them where none is named
 LIMIT = 40 * 2**20  # bytes of trained/ in git
 FILES = ("config.json", "about.json", "summary.json", WEIGHTS, EXAMPLES, "preview.png", "preview.txt")
-STEP_LINES, EVALUATION_LINES = 100, 60  # of metrics.jsonl: more than a curve can show
+STEP_LINES, EVALUATION_LINES = 60, 60  # of metrics.jsonl: enough for a curve
+SNAPSHOT_LINES = 4  # likewise; of an experiment all, whose points are watched as they move
 CLIPS_SHIPPED = 10
 EXACTLY = Settings(parts=("likelihood",), importance_samples=5_000, observations=0)  # as papers estimate log p(x)
 SAME_NATS, SAME_ERROR, SAME_SHARE = 0.005, 5e-6, 5e-4  # half of the last digit printed: of nats, and of an MSE
@@ -273,7 +274,8 @@ def pack(run: Run, target: Path) -> None:
     if run.about().get("observation") == "clip":
         examples = {name: rows[:CLIPS_SHIPPED] for name, rows in examples.items()}
     (making / EXAMPLES).write_bytes(deflated(examples, notes))
-    (making / "metrics.jsonl").write_text(thinned((run.path / "metrics.jsonl").read_text()))
+    moving = bool(run.about().get("experiment"))
+    (making / "metrics.jsonl").write_text(thinned((run.path / "metrics.jsonl").read_text(), moving=moving))
     replace(target, making)
 
 
@@ -319,12 +321,13 @@ def same(a: float, b: float, least: float, share: float) -> bool:
     return abs(a - b) <= max(least, share * min(abs(a), abs(b)))
 
 
-def thinned(metrics: str) -> str:
-    """A log of steps and evaluations, of both no more lines than a curve can show, of numbers no more digits."""
+def thinned(metrics: str, *, moving: bool = False) -> str:
+    """A log with as many lines as its curves need, and all its snapshots where `moving`; of numbers no more digits."""
     lines = metrics.splitlines()
     kinds = [json.loads(line)["kind"] for line in lines]
     kept: set[int] = set()
-    for kind, most in (("step", STEP_LINES), ("evaluation", EVALUATION_LINES), ("snapshot", len(lines))):
+    for kind, most in (("step", STEP_LINES), ("evaluation", EVALUATION_LINES),
+                       ("snapshot", len(lines) if moving else SNAPSHOT_LINES)):
         places = [place for place, found in enumerate(kinds) if found == kind]
         kept |= set(places[:: -(-len(places) // most) or 1]) | set(places[-1:])
     return "".join(f"{_brief(lines[place], 3 if kinds[place] == 'snapshot' else 6)}\n" for place in sorted(kept))

@@ -181,10 +181,13 @@ def test_nats_are_the_same_to_the_printed_digit_and_of_many_to_a_share(a: float,
 def test_a_log_keeps_no_more_than_a_curve_can_show() -> None:
     steps = [json.dumps({"kind": "step", "step": step, "loss": 1 / (step + 1)}) for step in range(1000)]
     judged = [json.dumps({"kind": "evaluation", "step": step, "elbo": -100.123456789}) for step in range(200)]
-    seen = [json.dumps({"kind": "snapshot", "step": 7, "mean": [0.123456]})]
-    lines = [json.loads(line) for line in gallery.thinned("\n".join([*steps, *judged, *seen]) + "\n").splitlines()]
+    seen = [json.dumps({"kind": "snapshot", "step": step, "mean": [0.123456]}) for step in range(12)]
+    log = "\n".join([*steps, *judged, *seen]) + "\n"
+    lines = [json.loads(line) for line in gallery.thinned(log).splitlines()]
     of = {kind: [line for line in lines if line["kind"] == kind] for kind in ("step", "evaluation", "snapshot")}
     assert len(of["step"]) <= gallery.STEP_LINES + 1 and len(of["evaluation"]) <= gallery.EVALUATION_LINES + 1
+    assert [line["step"] for line in of["snapshot"]] == [0, 3, 6, 9, 11]
+    assert gallery.thinned(log, moving=True).count('"snapshot"') == len(seen)
     assert (of["step"][-1]["step"], of["evaluation"][-1]["step"]) == (999, 199), "the last of each stays"
     assert of["evaluation"][0]["elbo"] == -100.123 and of["snapshot"][0]["mean"] == [0.123]
 
