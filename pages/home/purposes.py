@@ -17,7 +17,7 @@ PURPOSES: dict[str, str] = {  # by name, for all of `scripts/recipes.py`
     "vae-conditional": "The prior depends on the label: a digit can be asked for.",
     "wae": "The aggregate is pulled to the prior, not each posterior.",
     "vae-iwae-5": "The importance-weighted bound, with five codes each.",
-    "vae-iwae-50": "Fifty codes each, and a sixth of the steps.",
+    "vae-iwae-50": "Fifty codes each, and a third of the steps of the VAE.",
     "vae-fitted": "A mixture fitted to the codes of vae-binary afterwards.",
     "vae-conv": "The same data through convolutions.",
     "vae-conv-mixture": "Convolutions, and a mixture of ten Gaussians as the prior.",
