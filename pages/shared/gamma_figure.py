@@ -36,7 +36,7 @@ HOVER = "%{fullData.name}<br>γ = %{x:.3g}: %{y:,.4~g} nats<br><br>"
 
 
 def cost_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], learned: Solution | None, *,
-                relative: bool = False, height: int = 440) -> go.Figure:
+                relative: bool = False) -> go.Figure:
     """Cost against gamma: trained with gamma fixed and learned, the trivial solution, the best linear one.
 
     `relative`: less the trivial solution's cost, which is then the level line at 0; near it, as the learned solution
@@ -79,12 +79,12 @@ def cost_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], lear
     if grid[0] < where < grid[-1]:
         traces.append(_upright(where, bounds, "γ′", "From here on the trivial solution costs less<br>than the learned "
                                "one, left as it is."))
-    return _figure(traces, "−ELBO above the trivial one, nats" if relative else "−ELBO, nats", bounds, grid, height,
+    return _figure(traces, "−ELBO above the trivial one, nats" if relative else "−ELBO, nats", bounds, grid, 440,
                    where if grid[0] < where < grid[-1] else None, f"γ′ = {where:.3g}")
 
 
-def active_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], learned: Solution | None, *,
-                  height: int = 340) -> go.Figure:
+def active_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], learned: Solution | None
+                  ) -> go.Figure:
     """Dimensions in use against gamma, trained beside the exact count of the best linear VAE."""
     grid = _grid(fixed, learned)
     hover = "%{fullData.name}<br>γ = %{x:.3g}: %{y} dimensions<br><br>"
@@ -107,7 +107,7 @@ def active_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], le
     if inside:
         traces.append(_upright(largest, bounds, "λmax", "The largest eigenvalue of the data: from here on<br>the best "
                                "linear VAE is trivial."))
-    return _figure(traces, "active dimensions", bounds, grid, height, largest if inside else None,
+    return _figure(traces, "active dimensions", bounds, grid, 340, largest if inside else None,
                    f"λ<sub>max</sub> = {largest:.3g}")
 
 

@@ -14,7 +14,7 @@ BAND = see_through(BLUE, 0.2)
 FONT = 14
 
 
-def k_curve_figure(curve: Sequence[tuple[int, float]], interval: tuple[float, float], height: int = 320) -> go.Figure:
+def k_curve_figure(curve: Sequence[tuple[int, float]], interval: tuple[float, float]) -> go.Figure:
     """`curve` has (K, nats) with K ascending: it begins at the ELBO and cannot fall. `interval` is that of the last."""
     import plotly.graph_objects as go
 
@@ -30,7 +30,7 @@ def k_curve_figure(curve: Sequence[tuple[int, float]], interval: tuple[float, fl
     figure.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=f"95 % at K = {samples[-1]:,}",
                                 marker={"size": 14, "symbol": "square", "color": BAND}))
     figure.update_layout(
-        height=height, margin={"l": 8, "r": 12, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
+        height=320, margin={"l": 8, "r": 12, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
         font={"size": FONT}, hoverlabel={"font": {"size": FONT}},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": FONT}, "title": None},
         xaxis={"title": {"text": "importance samples K", "font": {"size": FONT}}, "type": "log", "tickmode": "array",

@@ -16,7 +16,7 @@ COLOURS = {"basic": BLUE, "aggressive": ORANGE}  # as runs of that name have on 
 FONT = 14
 
 
-def spread_figure(points: Sequence[Spread], *, early: str, height: int = 420) -> go.Figure:
+def spread_figure(points: Sequence[Spread], *, early: str) -> go.Figure:
     """A line for each training, from `early` (an open circle) to its end (a full one); on the diagonal the encoder
     keeps up, on the floor it lags behind."""
     import plotly.graph_objects as go
@@ -34,7 +34,7 @@ def spread_figure(points: Sequence[Spread], *, early: str, height: int = 420) ->
                 customdata=[one.name] * 2, hovertemplate=f"{kind}, %{{customdata}}, %{{text}}<br>model %{{x:.3f}}, "
                                                          "encoder %{y:.3f}<extra></extra>"))
     figure.update_layout(
-        height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
+        height=420, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
         font={"size": FONT}, hoverlabel={"font": {"size": FONT}, "align": "left"},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": FONT}, "title": None})
     for axis, words in (("xaxis", "spread of the model posterior's means"), ("yaxis", "spread of the encoder's means")):

@@ -16,7 +16,7 @@ COLOURS = (ORANGE, BLUE, GREEN, PINK)
 FONT = 14
 
 
-def power_figure(powers: Powers, *, height: int = 360) -> go.Figure:
+def power_figure(powers: Powers) -> go.Figure:
     """A line for each name, with a mark where it was measured."""
     import plotly.graph_objects as go
 
@@ -27,7 +27,7 @@ def power_figure(powers: Powers, *, height: int = 360) -> go.Figure:
             x=across, y=up, mode="lines+markers", name=name, line={"width": 2, "color": colour}, marker={"size": 10},
             hovertemplate=f"{name}<br>%{{x:,}}: %{{y:.3g}}<extra></extra>"))
     figure.update_layout(
-        height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest", showlegend=True,
+        height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest", showlegend=True,
         font={"size": FONT}, hoverlabel={"font": {"size": FONT}, "align": "left"},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": FONT}, "title": None})
     decades = {"type": "log", "tickvals": [10.0**k for k in range(-9, 10)], "tickformat": ",~g", "automargin": True,

@@ -18,7 +18,7 @@ FONT = 15
 
 
 def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDArray[np.int64] | None, *, across: str,
-                  up: str, names: Sequence[str] = (), height: int = 440, row: str = "test sample") -> go.Figure:
+                  up: str, names: Sequence[str] = (), row: str = "test sample") -> go.Figure:
     """`x` and `y` (N,) with `labels` (N,), -1 or None where there are none; `across` and `up` name the axes, `names`
     the classes, where they are not numbers from 0, and `row` one observation."""
     import plotly.graph_objects as go
@@ -32,7 +32,7 @@ def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDAr
             customdata=chosen, marker={"size": 12, "color": CLASSES[int(label) % len(CLASSES)], "opacity": 0.9},
             hovertemplate=f"{row} %{{customdata}}<br>" f"{across} %{{x:.2f}}, {up} %{{y:.2f}}<extra></extra>"))
     figure.update_layout(
-        height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
+        height=440, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
         font={"size": FONT}, hoverlabel={"font": {"size": FONT}, "align": "left"}, showlegend=labels is not None,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": FONT}, "title": None})
     for axis, words in (("xaxis", across), ("yaxis", up)):

@@ -207,8 +207,7 @@ def _local(checkpoint: Checkpoint, here: Codes) -> None:
         st.rerun()
 
 
-def _strips(checkpoint: Checkpoint, here: Codes, rows: Sequence[tuple[str, str, Codes, float]], width: int = 560
-            ) -> None:
+def _strips(checkpoint: Checkpoint, here: Codes, rows: Sequence[tuple[str, str, Codes, float]]) -> None:
     """What each direction changes: name, note, move of a unit, units to either side."""
     import numpy as np
 
@@ -217,7 +216,7 @@ def _strips(checkpoint: Checkpoint, here: Codes, rows: Sequence[tuple[str, str, 
     units = np.linspace(-1, 1, STEPS, dtype=np.float32)[:, None]
     images = legible(checkpoint.decode(np.concatenate([here + reach * units * move for _, _, move, reach in rows])))
     pictures.rows([pictures.Labelled(name, on_screen(grid(images[STEPS * n:STEPS * (n + 1)], STEPS)), note)
-                   for n, (name, note, _, _) in enumerate(rows)], "Along the direction", width=width, label=7)
+                   for n, (name, note, _, _) in enumerate(rows)], "Along the direction", width=560, label=7)
 
 
 def _add(checkpoint: Checkpoint, found: Sequence[Made]) -> None:

@@ -24,8 +24,8 @@ MAX_CENTRES = 1_000
 NAMES = "aggregated posterior q(z)", "prior p(z)"
 
 
-def plane_figure(plane: Plane, *, chosen: int | None = None, height: int = 460) -> go.Figure:
-    """Area and lines in two dimensions, the means of the prior's components as points; `chosen` is one of them."""
+def plane_figure(plane: Plane) -> go.Figure:
+    """Area and lines in two dimensions, the means of the prior's components as points."""
     import plotly.graph_objects as go
 
     i, j = plane.dimensions
@@ -42,18 +42,14 @@ def plane_figure(plane: Plane, *, chosen: int | None = None, height: int = 460) 
     if len(shown):
         figure.add_trace(_points(shown, "means of its components", i, j, range(len(shown)),
                                  {"size": 7, "symbol": "x-thin", "line": {"width": 2, "color": PRIOR}}))
-    if chosen is not None and chosen < len(plane.centres):
-        figure.add_trace(_points(plane.centres[[chosen]], f"component {chosen}", i, j, [chosen],
-                                 {"size": 16, "symbol": "star", "color": PRIOR,
-                                  "line": {"width": 1.5, "color": "white"}}))
-    _laid_out(figure, f"z{i}", f"z{j}", height)
+    _laid_out(figure, f"z{i}", f"z{j}")
     figure.update_layout(hovermode="closest")
     figure.update_xaxes(range=plane.x[[0, -1]].tolist())
     figure.update_yaxes(range=plane.y[[0, -1]].tolist())
     return figure
 
 
-def curve_figure(curve: Curve, *, height: int = 460) -> go.Figure:
+def curve_figure(curve: Curve) -> go.Figure:
     """Both densities of one dimension."""
     import plotly.graph_objects as go
 
@@ -64,7 +60,7 @@ def curve_figure(curve: Curve, *, height: int = 460) -> go.Figure:
     figure = go.Figure([go.Scatter(x=curve.z, y=y, mode="lines", name=label, **style,
                                    hovertemplate=f"{name} = %{{x:.2f}}: %{{y:.3f}}<extra>{label}</extra>")
                         for label, y, style in lines])
-    _laid_out(figure, name, "density", height)
+    _laid_out(figure, name, "density")
     figure.update_layout(hovermode="closest")
     figure.update_xaxes(range=curve.z[[0, -1]].tolist())
     figure.update_yaxes(range=[0, 1.06 * float(np.max([curve.prior, curve.aggregated]))])
@@ -86,9 +82,9 @@ def _points(centres: Any, name: str, i: int, j: int, numbers: Any, marker: dict[
                       f"z{i} = %{{x:.2f}}, z{j} = %{{y:.2f}}<extra></extra>")
 
 
-def _laid_out(figure: go.Figure, x: str, y: str, height: int) -> None:
+def _laid_out(figure: go.Figure, x: str, y: str) -> None:
     figure.update_layout(
-        height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False,
+        height=460, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False,
         font={"size": FONT}, hoverlabel={"font": {"size": FONT}, "align": "left"},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": FONT}, "title": None,
                 "itemclick": False, "itemdoubleclick": False})

@@ -20,6 +20,7 @@ from vaecore.evaluate.quality import MAX_OBSERVATIONS
 BINS = 20  # of a continuous code or factor, as Locatello et al. (2019)
 SAMPLED = 2_000  # observations that the full-dataset estimator draws codes from
 BLOCK = 250  # of them at once: 20 MB against 10,000 others
+PAIRS = 64  # of which one point of the beta-VAE score is a mean
 CONSTANT = 1e-12  # variance below which a code or factor tells nothing
 
 
@@ -27,8 +28,8 @@ CONSTANT = 1e-12  # variance below which a code or factor tells nothing
 # -- mutual information gap ------------------------------------------------------------------------
 
 
-def information_gap(codes: Numbers, factors: Numbers, values: Mapping[str, int], *,
-                    kind: CodeKind = "posterior means", bins: int = BINS) -> InformationGap:
+def information_gap(codes: Numbers, factors: Numbers, values: Mapping[str, int], *, bins: int = BINS
+                    ) -> InformationGap:
     """The mutual information gap (Chen et al. 2018), its information read from histograms.
 
     Of each factor, the information of the latent that tells most of it less that of the second, as a share of the
@@ -41,7 +42,7 @@ def information_gap(codes: Numbers, factors: Numbers, values: Mapping[str, int],
     binned = [_binned(code, bins) for code in codes.T]
     cells = _cells(known, values, bins)
     information = {name: [_information(code, cell) for code in binned] for name, cell in cells.items()}
-    return _gap(information, cells, "histogram", bins, kind, len(codes))
+    return _gap(information, cells, "histogram", bins, "posterior means", len(codes))
 
 
 def information_gap_full(mean: Numbers, logvar: Numbers, factors: Numbers, values: Mapping[str, int], *,
@@ -104,8 +105,8 @@ def _information(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
 # -- predicting factors ----------------------------------------------------------------------------
 
 
-def separated_attribute_predictability(codes: Numbers, factors: Numbers, values: Mapping[str, int], *,
-                                       kind: CodeKind = "posterior means", seed: int = 0) -> Separation:
+def separated_attribute_predictability(codes: Numbers, factors: Numbers, values: Mapping[str, int], *, seed: int = 0
+                                       ) -> Separation:
     """SAP (Kumar et al. 2018): of each factor, how much better the best latent predicts it than the second best.
 
     A continuous factor by the squared correlation. One with a number of values by thresholds on the latent, which a
@@ -128,8 +129,8 @@ def separated_attribute_predictability(codes: Numbers, factors: Numbers, values:
     for name, told in prediction.items():
         first, second = sorted([*told, 0.0], reverse=True)[:2]
         gaps[name] = first - second
-    return Separation(score=_average(gaps), factors=gaps, prediction=prediction, measures=measures, codes=kind,
-                      train=len(train), test=len(test))
+    return Separation(score=_average(gaps), factors=gaps, prediction=prediction, measures=measures,
+                      codes="posterior means", train=len(train), test=len(test))
 
 
 def _thresholds(code: Numbers, factor: Numbers, test_code: Numbers, test_factor: Numbers) -> float:
@@ -150,9 +151,9 @@ def _thresholds(code: Numbers, factor: Numbers, test_code: Numbers, test_factor:
 # -- the beta-VAE score ----------------------------------------------------------------------------
 
 
-def fixed_factor(codes: Numbers, factors: Numbers, values: Mapping[str, int], *, pairs: int = 64, train: int = 2_000,
-                 test: int = 1_000, kind: CodeKind = "posterior means", seed: int = 0) -> FixedFactor:
-    """The score of Higgins et al. (2017): fix one factor, average |z - z'| over `pairs` that share its value, classify.
+def fixed_factor(codes: Numbers, factors: Numbers, values: Mapping[str, int], *, train: int = 2_000,
+                 test: int = 1_000, seed: int = 0) -> FixedFactor:
+    """The score of Higgins et al. (2017): fix one factor, average |z - z'| over pairs that share its value, classify.
 
     Pairs are drawn with replacement from the given observations, which should cover the factors evenly: all others are
     free. Latents are put on one scale first. Factors with a number of values only, of which two have to vary. Raises
@@ -168,14 +169,14 @@ def fixed_factor(codes: Numbers, factors: Numbers, values: Mapping[str, int], *,
     spread = codes.std(0)
     scaled = codes / np.where(spread**2 < CONSTANT, 1.0, spread)
     each = -(-(train + test) // len(cells))
-    points = np.concatenate([_shared(scaled, cell, each, pairs, generator) for cell in cells.values()])
+    points = np.concatenate([_shared(scaled, cell, each, PAIRS, generator) for cell in cells.values()])
     target = np.repeat(np.arange(len(cells)), each)
     order = generator.permutation(len(points))
     fit, judge = order[:train], order[train:train + test]
     classifier: Any = LogisticRegression(C=100.0, max_iter=2_000).fit(points[fit], target[fit])
     accuracy = float((classifier.predict(points[judge]) == target[judge]).mean())
-    return FixedFactor(score=accuracy, chance=1 / len(cells), factors=tuple(cells), pairs=pairs, train=len(fit),
-                       test=len(judge), codes=kind, observations=len(codes))
+    return FixedFactor(score=accuracy, chance=1 / len(cells), factors=tuple(cells), pairs=PAIRS, train=len(fit),
+                       test=len(judge), codes="posterior means", observations=len(codes))
 
 
 def _shared(codes: Numbers, cell: NDArray[np.int64], points: int, pairs: int, generator: np.random.Generator

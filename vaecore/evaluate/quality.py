@@ -30,6 +30,7 @@ from vaecore.training.feed import Feed
 from vaecore.training.validation import EVALUATED_AT_ONCE
 
 MAX_OBSERVATIONS = 10_000  # that a distance, a score or a probe looks at
+NEIGHBOURS = 3  # within which a point spans the manifold, as in the paper
 BLOCK = 1_000  # rows of distances at once: 80 MB against 10,000 others
 GROUPS = 10  # that are left out one by one, for the error of a Fréchet distance
 
@@ -125,7 +126,7 @@ def frechet_interval(a: Numbers, b: Numbers) -> tuple[float, float] | None:
     return max(centre - half, 0.0), centre + half
 
 
-def precision_recall(real: Numbers, generated: Numbers, k: int = 3) -> tuple[float, float]:
+def precision_recall(real: Numbers, generated: Numbers, k: int = NEIGHBOURS) -> tuple[float, float]:
     """Improved precision and recall (Kynkäänniemi et al. 2019) of features (N, F) and (M, F).
 
     A manifold is the union of balls around its points, each as wide as the distance to its k-th neighbour, itself not
@@ -143,17 +144,17 @@ def precision_recall(real: Numbers, generated: Numbers, k: int = 3) -> tuple[flo
     return float(within_real.double().mean()), float(within_generated.double().mean())
 
 
-def sample_quality(features: str, accuracy: float, real: Numbers, generated: Numbers, k: int = 3) -> SampleQuality:
+def sample_quality(features: str, accuracy: float, real: Numbers, generated: Numbers) -> SampleQuality:
     """All measures of samples for features (N, F) of real and (M, F) of generated observations.
 
     `features` and `accuracy` are the `name` and the test accuracy of the classifier that gave them. At most the first
     10,000 of each are taken. As a floor, give a second set of real observations as the generated ones.
     """
     real, generated = real[:MAX_OBSERVATIONS], generated[:MAX_OBSERVATIONS]
-    precision, recall = precision_recall(real, generated, k)
+    precision, recall = precision_recall(real, generated)
     return SampleQuality(
         frechet=frechet_distance(real, generated), frechet_interval=frechet_interval(real, generated),
-        precision=precision, recall=recall, k=k, real=len(real), generated=len(generated), features=features,
+        precision=precision, recall=recall, k=NEIGHBOURS, real=len(real), generated=len(generated), features=features,
         classifier_accuracy=accuracy)
 
 

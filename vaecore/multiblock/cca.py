@@ -58,7 +58,7 @@ class CanonicalVariates:
 
 
 def multiset_cca(blocks: Sequence[Matrix], rank: int, criterion: Criterion = "sumcor", ridge: float = 0.0, *,
-                 starts: int = 3, seed: int = 0) -> CanonicalVariates:
+                 starts: int = 3) -> CanonicalVariates:
     """`rank` stages of multi-set CCA of blocks (n, p_k), more variables than samples included.
 
     `ridge` is kappa, 0 to 1. Criteria without a closed form start from the maxvar and the minvar solution and from
@@ -78,7 +78,7 @@ def multiset_cca(blocks: Sequence[Matrix], rank: int, criterion: Criterion = "su
     coordinates = [np.asarray((x - c) @ w) for x, c, (_, w) in zip(blocks, centres, reduced, strict=True)]
     gram = _gram(coordinates)
     sizes = [c.shape[1] for c in coordinates]
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
 
     found: list[list[Matrix]] = [[] for _ in blocks]  # b_k of each stage, in all coordinates of the block
     values = []

@@ -20,12 +20,10 @@ class ConvLSTMCell(nn.Module):
     """One step of an LSTM whose products are convolutions: maps (B, C, H, W) and a state -> the next state (h, c).
 
     `h` of the state is the output, (B, K, H, W); no state is one of zeros. `gate` "hard" is the piecewise linear
-    sigmoid clip(x / 5 + 1/2, 0, 1) of PredNet's code. `forget` is the bias of the gate that keeps the cell's content,
-    so that it is kept at first.
+    sigmoid clip(x / 5 + 1/2, 0, 1) of PredNet's code.
     """
 
-    def __init__(self, channels: int, hidden: int, kernel: int = 3, *, gate: Gate = "sigmoid",
-                 forget: float = 1.0) -> None:
+    def __init__(self, channels: int, hidden: int, kernel: int = 3, *, gate: Gate = "sigmoid") -> None:
         super().__init__()
         if kernel % 2 == 0:
             raise ValueError(f"a kernel of {kernel} pixels has no middle: use an odd one.")
@@ -35,7 +33,7 @@ class ConvLSTMCell(nn.Module):
         assert bias is not None
         with torch.no_grad():
             bias.zero_()
-            bias[hidden:2 * hidden] = forget
+            bias[hidden:2 * hidden] = 1.0  # of the gate that keeps the cell's content: it is kept at first
         channels_last(self)
 
     def forward(self, x: Tensor, state: State | None = None) -> State:

@@ -57,6 +57,7 @@ NONE = 0xFFFF  # of a category: a point that has none
 MAX_POINTS = 200_000  # that one value carries
 MAX_NAMES = 4_096  # of one category
 PARTS = 3  # of what is sent back: map, form, points
+HEIGHT = 560  # CSS pixels of the canvas
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Chosen:
 
 
 def cloud(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, element: str, split: str, noun: str,
-          categories: Sequence[Category] = (), colour: str = "", sprites: Sprites | None = None, height: int = 560,
+          categories: Sequence[Category] = (), colour: str = "", sprites: Sprites | None = None,
           held: tuple[str, str] = ("", "")) -> tuple[str, str]:
     """Show the maps; what both lassos hold of them, as they were sent: `chosen` reads them.
 
@@ -149,7 +150,7 @@ def cloud(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, element: s
     the page keeps while the component is not on it. Raises `ValueError` naming what does not fit.
     """
     data = pack(maps, rows, key=key, split=split, noun=noun, categories=categories, colour=colour, sprites=sprites,
-                height=height, held=held)
+                held=held)
     given = component("cloud")(key=element, data=data, on_chosen_change=lambda: None, on_against_change=lambda: None)
     first, second = (value if isinstance(value := given.get(name), str) else kept
                      for name, kept in zip(("chosen", "against"), held, strict=True))
@@ -157,7 +158,7 @@ def cloud(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, element: s
 
 
 def pack(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, split: str, noun: str,
-         categories: Sequence[Category] = (), colour: str = "", sprites: Sprites | None = None, height: int = 560,
+         categories: Sequence[Category] = (), colour: str = "", sprites: Sprites | None = None,
          held: tuple[str, str] = ("", "")) -> bytes:
     """All of it as one value, laid out as the module says."""
     n = len(rows)
@@ -179,7 +180,7 @@ def pack(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, split: str,
         places[name] = {"type": f"{values.dtype.kind}{values.dtype.itemsize}", "offset": offset, "count": n}
         offset += -(-values.nbytes // 4) * 4
     header = {
-        "key": key, "n": n, "split": split, "noun": noun, "height": height, "colour": colour, "columns": places,
+        "key": key, "n": n, "split": split, "noun": noun, "height": HEIGHT, "colour": colour, "columns": places,
         "categories": [{"name": each.name, "title": each.title, "help": each.help, "names": list(each.names)}
                        for each in categories],
         "maps": [_told(each) for each in maps],

@@ -55,23 +55,23 @@ class Draw(NamedTuple):
 class Stack:
     """Courses whose steps are taken at once. Raises `Unstackable` where they cannot be, or where it would not pay."""
 
-    def __init__(self, courses: Sequence[Course], *, gain: bool = True) -> None:
+    def __init__(self, courses: Sequence[Course]) -> None:
         self.courses = list(courses)
         try:
-            self._make(gain=gain)
+            self._make()
         except Unstackable:
             raise
         except Exception as error:  # whatever vmap, torch.fx and copying a model refuse
             raise Unstackable(f"{_title(self.courses[0])} with these choices cannot be computed for several models at "
                               "once: they take as many steps one by one, and find the same") from error
 
-    def _make(self, *, gain: bool) -> None:
+    def _make(self) -> None:
         first = self.courses[0]
         _check(self.courses)
         self.device, self.plain = first.device, isinstance(first.training.kl, Plain)
         self.generators = [course.generator for course in self.courses]
         self.draws, names, work = _rehearsed(first)
-        if gain and self.device.type == "cpu" and work > MOST_WORK:
+        if self.device.type == "cpu" and work > MOST_WORK:
             raise Unstackable(f"a step of {work / 1e6:,.0f} million operations keeps a processor busy by itself: "
                               "stacked they would not be faster")
         self._gather(names)
