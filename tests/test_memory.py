@@ -161,7 +161,7 @@ COUNTED = {
     "vaecore.shared_stores._place": (20_000, 600),
     "vaecore.shared_stores._parsed": (8, 10_000), "vaecore.shared_stores._watch": (64, 4 * MB // 64),
     "vaecore.studies.c14_gamma.learned_variance": (32, 500), "vaecore.files._digest": (512, 500),
-    "vaecore.explore.export.kept._modalities": (64, 20_000),
+    "vaecore.explore.export.kept._modalities": (64, 20_000), "vaecore.lab.jobs._note_once": (64, 500),
     "vaecore.sweeps.tending._schedule": (4_096, 500), "vaecore.sweeps.tending._per_epoch": (4_096, 500),
 }
 MOST_OF_ONE = 20 * MB

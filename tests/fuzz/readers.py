@@ -300,6 +300,18 @@ def checkpoint(path: Path) -> object:
     return load_checkpoint(path.parent, model, {"optimizer": optimizer}, generator)
 
 
+@cache
+def examples_of_pca() -> list[bytes]:
+    """As they are shipped, deflated, and as a training writes them."""
+    from safetensors.torch import save
+
+    from vaecore.examples import read_tensors
+
+    [shipped] = of_run("examples.safetensors", "pca")()
+    tensors, notes = read_tensors(ROOT / "trained/gallery/pca/examples.safetensors")
+    return [shipped, save(tensors, notes)]
+
+
 def examples(path: Path) -> object:
     from vaecore.explore.opening import opened
     from vaecore.store import Run
@@ -643,10 +655,10 @@ def readers() -> list[Reader]:
         Reader(
             "examples.safetensors",
             "examples.safetensors",
-            of_run("examples.safetensors", "pca"),
+            examples_of_pca,
             examples,
             opened,
-            ("vaecore.explore.opening",),
+            ("vaecore.examples",),
             a_run("pca"),
             0.5,
         ),

@@ -61,6 +61,7 @@ ALLOWED = {
     ("vaecore/files.py", "getattr(os, 'O_NONBLOCK', 0)"), ("vaecore/locks.py", "getattr(os, 'O_NONBLOCK', 0)"),
     ("vaecore/data/cache.py", "getattr(found, 'st_blocks', -(-found.st_size // 512))"),
     ("vaecore/data/rows.py", "hasattr(os, 'posix_fadvise')"), ("vaecore/locks.py", "getattr(os, 'O_NOFOLLOW', 0)"),
+    ("vaecore/files.py", "getattr(os, 'O_NOFOLLOW', 0)"),
 }
 
 

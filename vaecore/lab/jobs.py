@@ -411,7 +411,7 @@ def _take(ticket: Path, folder: Path) -> Taken | None:
         return None
 
 
-@functools.cache  # it is asked for again and again as long as the other machine has it
+@functools.lru_cache(64)  # it is asked for again and again as long as the other machine has it
 def _note_once(words: str) -> None:
     attempts.note(words)
 

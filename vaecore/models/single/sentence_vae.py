@@ -104,7 +104,8 @@ class SentenceVAE(GaussianLatent):
         assert isinstance(q, DiagonalGaussian)
         z = q.rsample(generator)  # (1, B, r)
         log_prob = self.decoder.log_prob(x, z[0], generator)
-        return Evidence({self.modality: log_prob}, {"z": self.prior(batch)["z"].kl(q, z)})
+        p_z = self.latent_prior(self.posterior, None if self.covariate is None else batch[COVARIATE], z.device)
+        return Evidence({self.modality: log_prob}, {"z": p_z.kl(q, z)})
 
     def posterior(self, x: Tensor, u: Tensor | None = None) -> DiagonalGaussian:
         return DiagonalGaussian.bounded(self.encoder(x, u))

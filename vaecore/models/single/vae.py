@@ -116,7 +116,8 @@ class VAE(GaussianLatent):
         p_x = self.likelihood(self.decoder(z.flatten(0, 1)))  # p(x|z)
         repeated = x.expand(samples, *x.shape).flatten(0, 1)  # (K B, *shape)
         log_prob = p_x.log_prob(repeated).view(samples, -1)  # equation (12)
-        return z, log_prob, self.prior(batch)["z"]
+        u = None if self.covariate is None else batch[COVARIATE]
+        return z, log_prob, self.latent_prior(self.posterior, u, z.device)
 
     @property
     def importance_samples(self) -> int:
