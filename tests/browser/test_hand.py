@@ -337,7 +337,7 @@ def test_every_state_comes_back(hand: Hand, enter: Callable[..., Hand]) -> None:
     other = enter().open(link.split("?")[1])
     assert other.values() == values
     np.testing.assert_array_equal(other.pixels(), seen)
-    assert other.page.get_by_role("button", name=f"Lock {SECOND}").get_attribute("aria-pressed") == "true"
+    assert other.page.get_by_role("button", name=f"Lock {SECOND}", exact=True).get_attribute("aria-pressed") == "true"
     assert other.page.get_by_label("Seed").input_value() == "5"
 
     hand.page.get_by_test_id("stTopNavLink").filter(has_text="Home").click()
