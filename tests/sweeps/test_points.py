@@ -43,7 +43,8 @@ def test_a_field_of_whole_numbers_has_whole_numbers() -> None:
     assert found == (1, 2, 3) and all(isinstance(value, int) for value in found)
 
 
-@pytest.mark.parametrize("text", ["", "10..1", "0..1:log", "1..2:often", "{a: 1}", "1..2:1", "2, 2", "1.5..3:whole"])
+@pytest.mark.parametrize("text", ["", "10..1", "0..1:log", "1..2:often", "{a: 1}", "1..2:1", "2, 2", "1.5..3:whole",
+                                  "0.1..1:" + "9" * 5_000], ids=range(9))
 def test_what_is_no_axis_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         points.axis("training.learning_rate", text, whole=False)

@@ -313,7 +313,7 @@ class ImplicitPrior(Prior):
     def calibrate(self) -> None:
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(NORMALISER_DRAWS, self.size, generator=generator).to(self.log_z.device)
-        t = torch.cat([self.ratio(part) for part in torch.split(noise, 4_000)]).double()
+        t = torch.cat([self.ratio(part) for part in torch.split(noise, CODES_AT_ONCE)]).double()
         self.log_z.fill_(t.logsumexp(0) - math.log(len(t)))
         weights = (t - t.max()).exp()
         # Of a logarithm, by the delta method.

@@ -90,7 +90,7 @@ def axis(field: str, text: str, *, whole: bool) -> Values | Range:
                                    "whole": whole or "whole" in words}
         for word in words:
             if word.isdecimal():
-                options["count"] = int(word)
+                options["count"] = int(word[:9])  # more are far too many in any case
             elif word == "log":
                 options["log"] = True
             elif word not in ("whole", "linear"):
