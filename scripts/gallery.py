@@ -45,6 +45,7 @@ VERBS = ("train", "evaluate", "ship")  # in this order, all of them where none i
 LIMIT = 40 * 2**20  # bytes of trained/ in git
 FILES = ("config.json", "about.json", "summary.json", WEIGHTS, EXAMPLES, "preview.png", "preview.txt")
 STEP_LINES, EVALUATION_LINES = 60, 60  # of metrics.jsonl: enough for a curve
+EVALUATION_BYTES = 150_000  # in which they fit: of many units each is long
 SNAPSHOT_LINES = 4  # likewise; of an experiment all, whose points are watched as they move
 CLIPS_SHIPPED = 10
 EXACTLY = Settings(parts=("likelihood",), importance_samples=5_000, observations=0)  # as papers estimate log p(x)
@@ -329,6 +330,8 @@ def thinned(metrics: str, *, moving: bool = False) -> str:
     for kind, most in (("step", STEP_LINES), ("evaluation", EVALUATION_LINES),
                        ("snapshot", len(lines) if moving else SNAPSHOT_LINES)):
         places = [place for place, found in enumerate(kinds) if found == kind]
+        if kind == "evaluation":
+            most = max(1, min(most, EVALUATION_BYTES * len(places) // (sum(len(lines[each]) for each in places) or 1)))
         kept |= set(places[:: -(-len(places) // most) or 1]) | set(places[-1:])
     return "".join(f"{_brief(lines[place], 3 if kinds[place] == 'snapshot' else 6)}\n" for place in sorted(kept))
 

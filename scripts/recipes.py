@@ -102,8 +102,8 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("made", "made-mnist", 14, (*UNTIL_IT_STOPS, "model.hidden=[500]", "training.epochs=100"), exactly=True),
     Recipe("pixelcnn", "pixelcnn-mnist", 95, (FULL, "model.channels=24", "model.layers=6", "training.epochs=15"),
            exactly=True),
-    Recipe("rbm", "rbm-mnist", 32, (*UNTIL_IT_STOPS, "model.hidden=500", "training.epochs=150",
-                                    "training.evaluate_every=5"), exactly=True),
+    Recipe("rbm", "rbm-mnist", 34, (*UNTIL_IT_STOPS, "model.hidden=500", "training.epochs=150",
+                                    "training.evaluate_every=15", "model.temperatures=20000"), exactly=True),
     Recipe("ivae", "ivae-sources", 6),
     # Several modalities. A large alpha costs joint likelihood (C7), and crosses best: both, to show the trade.
     Recipe("jmvae", "jmvae-image-label", 10, (FULL, *PICTURES, "model.posterior.alpha=10", "training.batch_size=200",
