@@ -58,8 +58,9 @@ class RBMConfig(ModelConfig):
                          "curve.", unit="chains", ge=1, le=10_000)
     sampling_sweeps: int = option(1000, "Gibbs steps from independent pixels to a sample.", unit="sweeps", ge=1,
                                   le=1_000_000)
-    temperatures: int = option(1000, "Intermediate distributions of annealed importance sampling.", ge=2, le=100_000,
-                               advanced=True)
+    temperatures: int = option(1000, "Intermediate distributions of annealed importance sampling. Too few make log "
+                               "Z too small, and log p too large, beyond what its standard error tells.", ge=2,
+                               le=100_000, advanced=True)
     ais_chains: int = option(100, "Chains of annealed importance sampling.", unit="chains", ge=2, le=10_000,
                              advanced=True)
 
