@@ -45,8 +45,8 @@ VERBS = ("train", "evaluate", "ship")  # in this order, all of them where none i
 LIMIT = 40 * 2**20  # bytes of trained/ in git
 FILES = ("config.json", "about.json", "summary.json", WEIGHTS, EXAMPLES, "preview.png", "preview.txt")
 STEP_LINES, EVALUATION_LINES = 60, 60  # of metrics.jsonl: enough for a curve
-EVALUATION_BYTES = 150_000  # in which they fit: of many units each is long
-SNAPSHOT_LINES = 4  # likewise; of an experiment all, whose points are watched as they move
+EVALUATION_BYTES = 45_000  # in which they fit: of many units each is long
+SNAPSHOT_LINES = 2  # likewise; of an experiment all, whose points are watched as they move
 CLIPS_SHIPPED = 10
 EXACTLY = Settings(parts=("likelihood",), importance_samples=5_000, observations=0)  # as papers estimate log p(x)
 SAME_NATS, SAME_ERROR, SAME_SHARE = 0.005, 5e-6, 5e-4  # half of the last digit printed: of nats, and of an MSE

@@ -187,8 +187,8 @@ def test_a_log_keeps_no_more_than_a_curve_can_show() -> None:
     of = {kind: [line for line in lines if line["kind"] == kind] for kind in ("step", "evaluation", "snapshot")}
     assert len(of["step"]) <= gallery.STEP_LINES + 1 and len(of["evaluation"]) <= gallery.EVALUATION_LINES + 1
     long = "\n".join(json.dumps({"kind": "evaluation", "step": step, "kl": [0.5] * 5_000}) for step in range(40)) + "\n"
-    assert 3 < gallery.thinned(long).count("\n") < 8 and len(gallery.thinned(long)) < 1.2 * gallery.EVALUATION_BYTES
-    assert [line["step"] for line in of["snapshot"]] == [0, 3, 6, 9, 11]
+    assert 1 < gallery.thinned(long).count("\n") < 5, "long evaluations are fewer"
+    assert [line["step"] for line in of["snapshot"]] == [0, 6, 11]
     assert gallery.thinned(log, moving=True).count('"snapshot"') == len(seen)
     assert (of["step"][-1]["step"], of["evaluation"][-1]["step"]) == (999, 199), "the last of each stays"
     assert of["evaluation"][0]["elbo"] == -100.123 and of["snapshot"][0]["mean"] == [0.123]
