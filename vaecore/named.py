@@ -44,10 +44,11 @@ def measured() -> dict[str, dict[str, Any]]:
 
 
 def reached(name: str) -> str:
-    """What a preset takes and reaches in words, as it was measured, or that it was not."""
+    """What a preset takes and reaches in words, as it was measured, or why it was not."""
     found = measured().get(name)
     if found is None:
-        return "Not measured yet."
+        own = "your own" in presets()[name]  # which its data say too, at the cost of reading all declarations
+        return "What it takes and reaches depends on your data." if own else "Not measured yet."
     minutes = float(found["minutes"])
     took = f"{minutes:.0f} CPU minutes" if minutes >= 9.5 else f"{minutes:.1f} CPU minutes" if minutes >= 1.5 else \
         counted(round(60 * minutes), "CPU second")

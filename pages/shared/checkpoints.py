@@ -63,6 +63,7 @@ FAMILIES = Page(
     "See its samples beside those of others.")
 PAGES: dict[str, Page] = {  # by the view that it shows
     "single": TRAVERSE, "codeless": FAMILIES, "sentence": SENTENCES, "crossmodal": CROSS_MODAL, "clip": VIDEO}
+SHOWN_FIRST = ("sentences-cyclical", "svg-lp-mnist")  # of text, of clips: what a page opens where nothing was chosen
 MAX_WATCHED, MAX_COMPARED = 8, 12  # runs that Monitor, and Compare, show at once
 # Parameters of the address that speak of the run which is shown, and mean nothing to another; with the codes of several
 # latents, `z.<latent>`, and directions, `d.<name>`.
@@ -77,8 +78,9 @@ def store() -> Store:
 
 
 def gallery() -> list[Run]:
-    """The shipped checkpoints, the VAEs first: they are what this is about."""
-    return sorted(store().gallery(), key=lambda run: not run.path.name.startswith("vae"))
+    """The shipped checkpoints, the VAEs first: they are what this is about; then the best of text and of clips."""
+    return sorted(store().gallery(), key=lambda run: (not run.path.name.startswith("vae"),
+                                                      run.path.name not in SHOWN_FIRST))
 
 
 def with_weights(*among: View[Opened]) -> list[Run]:

@@ -282,7 +282,7 @@ def origin_row(origin: Origin) -> None:
     if origin.preset:
         there = origin.name in measured()
         st.caption(
-            reached(origin.name) if there else "What it takes and reaches is not measured yet.",
+            reached(origin.name),
             help="The preset as it is, by one core of the machine it was measured on. On yours, and with other fields, "
             "it takes other seconds: the time above the button is measured here."
             if there else "Of the preset as it is. The time above the button is measured here.")
