@@ -1,7 +1,5 @@
 """Home: what Latent Lab is, what to do first, the gallery, and the user's own runs. Paints without torch."""
 
-from itertools import islice
-
 import streamlit as st
 
 from pages.home import live, minute
@@ -36,11 +34,11 @@ own = store.runs()
 if own:  # before the gallery, below which nobody would look for them
     st.header("Your runs", anchor=False, help="The newest that were started here; the page Runs lists all.")
     with st.grid("auto", min_column_width=330):
-        newest = (run for run in own if not checkpoints.describe(run).archived)
-        for run in islice(newest, NEWEST):
+        listed = [run for run in own if not checkpoints.archived(run)]
+        for run in listed[:NEWEST]:
             cards.run_card(run)
     with st.container(horizontal=True):
-        st.page_link("runs/page.py", label=f"All {len(own)} runs" if len(own) > 1 else "All runs",
+        st.page_link("runs/page.py", label=f"All {len(listed)} runs" if len(listed) > 1 else "All runs",
                      icon=":material/table_rows:", query_params={"q": "is:own"},
                      help="In one table: search, sort, name, tag, compare and remove many at once.")
         st.page_link("compare/page.py", label="Compare runs", icon=":material/compare:")

@@ -19,7 +19,7 @@ from pages.monitor.log import log
 from pages.shared import address, forking, history
 from pages.shared.checkpoints import explore_links
 from pages.shared.names import names
-from pages.shared.queue import STATES, STOPPING, Look, actions
+from pages.shared.queue import STATES, STOPPING, Look, actions, error_of
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.charts.curves import SMOOTHING
@@ -56,7 +56,7 @@ def run_card(record: History, *, open: bool) -> None:
     The verdict stands on the card where it is `open`, else behind its word.
     """
     run, judged = record.run, record.verdict
-    name, status, look = slug(run), lab.status(run.path), VERDICTS[judged.state]
+    name, status, look = run.id, lab.status(run.path), VERDICTS[judged.state]
     if status.state in lab.LIVE and not len(record.evaluations["step"]):
         look = WAITING
         judged = Verdict("unknown", (lab.why_it_waits(run.path, status) or status.detail
@@ -78,8 +78,7 @@ def run_card(record: History, *, open: bool) -> None:
             with st.container(horizontal=True, gap="small"):
                 forking.offer(run, status)
         if run.writable and status.state in (*lab.LIVE, "stopped", "failed", "lost"):
-            if error := st.session_state.get("queue:error"):
-                st.error(escaped(error), icon=":material/error:")
+            error_of(run)
             actions(run, status, watched=True)
         if lost := record.metrics.damaged:
             st.caption(f":material/broken_image: {lost:,} line{'s' * (lost > 1)} of metrics.jsonl cannot be read and "
@@ -96,13 +95,8 @@ def _data(run: Run) -> None:
         return
     left_out = f" · {len(told.left_out)} left out" if told.left_out else ""
     with st.expander(escaped(f"Data: {told.title}{left_out}"), icon=":material/database:", type="compact",
-                     key=f"data-{slug(run)}"):
+                     key=f"data-{run.id}"):
         st.markdown("\n".join(f"- {escaped(line)}" for line in told.lines()))
-
-
-def slug(run: Run) -> str:
-    """The run's id where only letters, digits and dashes can stand."""
-    return run.id.replace("/", "-").replace(".", "-dot-")
 
 
 def _state(run: Run, status: lab.Status) -> None:
@@ -124,7 +118,7 @@ def _verdict(run: Run, judged: Verdict, look: Look) -> None:
 
 
 def _remedy(run: Run, remedy: Remedy, index: int) -> None:
-    if st.button(f":primary[{escaped(remedy.words)}]", key=f"remedy-{index}-{slug(run)}", type="tertiary",
+    if st.button(f":primary[{escaped(remedy.words)}]", key=f"remedy-{index}-{run.id}", type="tertiary",
                  help=escaped(f"Open Train with this run's settings and {', '.join(remedy.settings)}.")):
         _open_train(run, changes=list(remedy.settings))
 
@@ -139,7 +133,7 @@ def _open_train(run: Run, **wish: object) -> NoReturn:
 
 def _fork(run: Run) -> None:
     """Choose weights the run has kept, to go on from with other settings; files are looked at when it is opened."""
-    popover = st.popover("Fork", icon=":material/call_split:", type="tertiary", key=f"fork-{slug(run)}",
+    popover = st.popover("Fork", icon=":material/call_split:", type="tertiary", key=f"fork-of-{run.id}",
                          on_change="rerun", help="Train on from weights that it has kept, with some settings changed.")
     if not popover.open:
         return
@@ -155,9 +149,9 @@ def _fork(run: Run) -> None:
         if not kept:
             st.markdown("It has kept no weights yet. They come with its first evaluations.")
             return
-        chosen = st.radio("Begin with the weights", list(kept), key=f"fork-from-{slug(run)}",
+        chosen = st.radio("Begin with the weights", list(kept), key=f"fork-from-{run.id}",
                           format_func=lambda name: _weights(name, kept[name].step))
-        if st.button("Open on Train", key=f"fork-open-{slug(run)}", icon=":material/model_training:", type="primary"):
+        if st.button("Open on Train", key=f"fork-open-{run.id}", icon=":material/model_training:", type="primary"):
             _open_train(run, fork=chosen)
 
 
@@ -303,7 +297,7 @@ def _no_snapshots(run: Run) -> None:
         why = "its metrics.jsonl holds none" if asked else "they were switched off (training.snapshots = 0)"
     st.info(escaped(f"{run.id} has no snapshots: {why}. Train it again with some to see its points move."),
             icon=":material/info:")
-    if st.button("Train it again with snapshots", key=f"again-{slug(run)}", icon=":material/model_training:"):
+    if st.button("Train it again with snapshots", key=f"again-{run.id}", icon=":material/model_training:"):
         _open_train(run, changes=["training.snapshots=20"])
 
 

@@ -35,10 +35,11 @@ def show(shown: list[Filmed]) -> None:
 def missing(records: Mapping[str, History], shown: list[Filmed]) -> None:
     """In a sentence why the others have none, and what there is."""
     there = {each.run.id for each in shown}
-    for run in [record.run for record in records.values() if record.run.id not in there]:
+    for record in [each for each in records.values() if each.run.id not in there]:
+        run = record.run
         kept = len(list((run.path / "kept").glob("step-*.safetensors")))
         instead = f" Compare draws the weights that it kept at {kept} step{'s' * (kept != 1)}." if kept else ""
-        st.caption(f":material/movie: {escaped(run.title)} has no pictures of its training: {_why(run)}.{instead}")
+        st.caption(f":material/movie: {escaped(run.title)} has no pictures of its training: {_why(record)}.{instead}")
 
 
 def _size(run: Run) -> int:
@@ -57,9 +58,12 @@ def _asked(run: Run) -> bool:
     return not (isinstance(training, dict) and training.get("pictures", 1) == 0)
 
 
-def _why(run: Run) -> str:
+def _why(record: History) -> str:
+    run = record.run
     if run.shipped:
         return "the gallery ships none"
+    if not len(record.steps["step"]) and lab.status(run.path).state != "finished":
+        return "it has not taken a step yet"
     if not _asked(run):
         return "they were switched off (training.pictures = 0)"
     if (run.path / FILE).exists():

@@ -32,19 +32,19 @@ def log(records: Mapping[str, History], row: DeltaGenerator) -> None:
 
 
 def _of(run: Run, sought: str) -> None:
-    name, status = run.id.replace("/", "-").replace(".", "-dot-"), lab.status(run.path)
-    found = lab.log(run.path, LINES, sought)
-    with st.container(key=f"log-of-{name}", gap="xsmall"):
+    status, found = lab.status(run.path), lab.log(run.path, LINES, sought)
+    with st.container(key=f"log-of-{run.id}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{escaped(run.title)}**", width="content")
             st.caption(escaped(found.told), width="stretch")
-            st.download_button("Log", lambda: logs.taken(run.path), f"{name}-log.txt", "text/plain", on_click="ignore",
-                               key=f"log-file-{name}", icon=":material/download:", disabled=not found.size,
+            st.download_button("Log", lambda: logs.taken(run.path), f"{run.id.replace('/', '-')}-log.txt", "text/plain",
+                               key=f"log-file-{run.id}", icon=":material/download:", disabled=not found.size,
+                               on_click="ignore",
                                help=f"The file; of one above {logs.TAKEN // 2**20} MB its end.")
         if why := lab.why_it_waits(run.path, status):
             st.caption(f":material/schedule: {escaped(why)}")
         if found.lines:
-            with st.container(height=HEIGHT, autoscroll=True, border=False, key=f"log-lines-{name}"):
+            with st.container(height=HEIGHT, autoscroll=True, border=False, key=f"log-lines-{run.id}"):
                 st.code(str(found), language=None, wrap_lines=True)
         elif found.size and sought:
             st.caption("No line holds it.")

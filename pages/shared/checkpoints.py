@@ -150,6 +150,11 @@ def _described(run: Run, *_: int) -> Described:
     return Described(f"{title} · {family} · {data}", marked.pinned, marked.archived)
 
 
+def archived(run: Run) -> bool:
+    """Whether a run was put away: the table lists it only where it is asked for."""
+    return marks.read(run.marks_file)[0].archived
+
+
 class Listed(NamedTuple):
     """What a picker offers: the ids in its order, and a line for each of these and for what was put away."""
 

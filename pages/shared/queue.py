@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.shared import changing, forking, placing
-from pages.shared.checkpoints import explore_link, store
+from pages.shared.checkpoints import archived, explore_link, store
 from pages.shared.moved import ask_where
 from pages.shared.words import Colour, duration, escaped
 from vaecore import lab
@@ -23,6 +23,7 @@ from vaecore.library.headline import names
 from vaecore.store import Run, Store, StoreError
 
 RECENT = 4  # ended runs that stay in sight
+ERROR = "queue:error"  # in the session: of which run, and what
 IMPATIENT = 20.0  # seconds after which a stop that was not obeyed can be forced
 
 
@@ -77,7 +78,7 @@ def _panel(polling: bool) -> None:
     live = [run for run, status in every if status.state in lab.LIVE]
     if bool(live) != polling:
         st.rerun()  # the page starts or ends the looking
-    ended = [run for run, status in every if status.state not in lab.LIVE]
+    ended = [run for run, status in every if status.state not in lab.LIVE and not archived(run)]
     shown = {run.path for run in (*live, *ended[:RECENT])}
     counts = Counter(status.state for _, status in every)
     unknown = f", {counts['unknown']} unknown" if counts["unknown"] else ""
@@ -96,7 +97,8 @@ def _panel(polling: bool) -> None:
 
 
 def _notices(here: Store) -> None:
-    if error := st.session_state.get("queue:error"):
+    _, error = st.session_state.get(ERROR, ("", ""))
+    if error:
         st.error(escaped(error), icon=":material/error:")
     if removed := st.session_state.get("queue:removed"):
         with st.container(horizontal=True, vertical_alignment="center", key="queue-undo-row"):
@@ -105,9 +107,16 @@ def _notices(here: Store) -> None:
                             args=(here, removed), help="Bring the removed run back.")
 
 
+def error_of(run: Run) -> None:
+    """What went wrong with what was last asked for, where that was about this run."""
+    of, error = st.session_state.get(ERROR, ("", ""))
+    if of == run.id:
+        st.error(escaped(error), icon=":material/error:")
+
+
 def _card(run: Run, status: lab.Status) -> None:
     look = STOPPING if status.stopping else STATES[status.state]
-    with st.container(border=True, key=f"queue-{_slug(run)}", gap="xsmall"):
+    with st.container(border=True, key=f"queue-card-{run.path.name}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{escaped(run.title)}**", width="stretch",
                         help=escaped(run.id) if run.title != run.id else None)
@@ -121,16 +130,16 @@ def _card(run: Run, status: lab.Status) -> None:
         elif status.state != "finished" and status.detail not in ("", status.doing):
             st.caption(escaped(lab.why_it_waits(run.path, status) or status.detail))
         if status.state in ("new", "stopped", "failed", "lost"):
-            ask_where(run, f"queue-where-{_slug(run)}")
+            ask_where(run, f"queue-where-{run.path.name}")
         actions(run, status)
         log = str(lab.log(run.path, 12)) if status.state != "queued" else ""
-        with st.expander("Log", icon=":material/notes:", type="compact", key=f"queue-log-{_slug(run)}"):
+        with st.expander("Log", icon=":material/notes:", type="compact", key=f"queue-log-{run.path.name}"):
             st.code(log or "Nothing written yet.", language=None, wrap_lines=True, height=180)
 
 
 def actions(run: Run, status: lab.Status, *, watched: bool = False) -> None:
     """What can be done about a run; where it is `watched` on Monitor, no more than stopping and resuming it."""
-    name = _slug(run)
+    name = run.path.name
 
     def button(label: str, icon: str, action: Callable[[Run], None], help: str) -> None:
         changing.button(label, key=f"queue-{label.split()[0].lower()}-{name}", icon=icon, on_click=_act,
@@ -208,10 +217,6 @@ def _meaning(status: lab.Status) -> str:
     return escaped(status.detail) or "The training is under way."
 
 
-def _slug(run: Run) -> str:
-    return run.path.name.replace(".", "-dot-")
-
-
 def _asked_seconds_ago(run: Run) -> float:
     try:
         return time.time() - (run.path / "stop").stat().st_mtime
@@ -224,7 +229,7 @@ def _asked_seconds_ago(run: Run) -> float:
 
 def _act(action: Callable[[Run], None], run: Run) -> None:
     st.session_state.pop("queue:removed", None)
-    _guarded(lambda: action(run))
+    _guarded(lambda: action(run), run.id)
 
 
 def _remove(run: Run) -> None:
@@ -233,13 +238,14 @@ def _remove(run: Run) -> None:
 
 def _undo(here: Store, name: str) -> None:
     st.session_state.pop("queue:removed", None)
-    _guarded(lambda: here.restore(name))
+    _guarded(lambda: here.restore(name), name)
 
 
-def _guarded(action: Callable[[], object]) -> None:
-    """Do it; what goes wrong is said on the panel, until the next thing is done."""
-    st.session_state.pop("queue:error", None)
+def _guarded(action: Callable[[], object], of: str) -> None:
+    """Do it; what goes wrong is said on the panel, and on the card of the run it is `of`, until the next thing is done.
+    """
+    st.session_state.pop(ERROR, None)
     try:
         action()
     except (lab.LabError, StoreError, OSError) as error:
-        st.session_state["queue:error"] = trouble(error)
+        st.session_state[ERROR] = of, trouble(error)

@@ -182,8 +182,10 @@ def test_the_newest_few_runs_and_the_way_to_all(root: Path) -> None:
 def test_what_was_put_away_is_not_among_the_newest(root: Path) -> None:
     marks.archive([Store(root).find("ae")])
     marks.rename(Store(root).find("vae"), "My *first*")
-    said = demo.words(home())
+    at = home()
+    said = demo.words(at)
     assert r"**My \*first\***" in said and "**ae**" not in said
+    assert "All 3 runs" in [each.proto.label for each in at.get("page_link")], "as many as the link lists"
 
 
 def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def test_a_fork_begins_with_weights_that_were_kept(monkeypatch: pytest.MonkeyPat
     there = {source.name: source.step for source in sources(run)}
     at = demo.open_page("monitor", runs="vae")
     assert not at.radio, "files are looked at when the popover is opened"
-    at.session_state["fork-vae"] = True
+    at.session_state["fork-of-vae"] = True
     at.run()
     assert at.radio[0].options == [cockpit._weights(name, step) for name, step in there.items()]
     chosen = next(name for name in there if name.isdecimal())

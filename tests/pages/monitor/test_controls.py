@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,25 @@ def test_a_run_says_why_it_waits_and_can_be_stopped_or_resumed(root: Path, monke
     monkeypatch.setattr(lab, "status", lambda _: status)
     at = demo.open_page("monitor", runs="waiting")
     assert not at.exception
+    assert ("no pictures of its training: it has not taken a step yet" in demo.words(at)) == (status.state == "stopped")
     assert ("Waiting for its first evaluation" in demo.words(at)) == (status.state == "queued")
     assert (status.detail in demo.words(at)) or status.state == "stopped"
     assert label in [button.label for button in at.button]
+
+
+def test_runs_of_nearly_one_name_stand_together_and_an_error_at_its_own(root: Path, monkeypatch: pytest.MonkeyPatch
+                                                                       ) -> None:
+    for name in ("gallery-shipped", "a", "from-a"):
+        shutil.copytree(root / "runs" / "vae", root / "runs" / name)
+    Store(root).create(Store(root).find("vae").config(), "other")
+    monkeypatch.setattr(lab, "submit", demo.on_a_disk_that_refuses)
+    monkeypatch.setattr(lab, "status", lambda _: Status("stopped", "Stopped."))
+    at = demo.open_page("monitor", runs=["gallery/shipped", "gallery-shipped", "a", "from-a", "other"], section="Log")
+    at.session_state["fork-of-a"] = True
+    at.run()
+    assert not at.exception
+    at.button(key="queue-resume-other").click().run()
+    assert len(at.error) == 1 and at.error[0].value.startswith("The disk can only be read"), "at one card, of five"
 
 
 @pytest.mark.usefixtures("root")

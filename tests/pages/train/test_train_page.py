@@ -24,6 +24,7 @@ from vaecore.data.digits import Digits
 from vaecore.data.own.file import OwnFile
 from vaecore.lab import state
 from vaecore.lab.task import Progress, Task
+from vaecore.library import marks
 from vaecore.named import PRESETS
 from vaecore.store import Run, Store
 from vaecore.training.estimate import Estimate
@@ -216,7 +217,7 @@ def test_the_queue_takes_out_resumes_removes_and_brings_back(store: Store) -> No
     run = store.create(preset("vae-digits"), "a.b")
     lab.submit(run.path)
     at = page(preset="vae-digits")
-    name = queue._slug(run)
+    name = run.id
     assert "0 training, 1 waiting" in said(at)
     good(at.button(key=f"queue-take-{name}").click().run())
     assert lab.status(run.path).state == "stopped"
@@ -227,6 +228,10 @@ def test_the_queue_takes_out_resumes_removes_and_brings_back(store: Store) -> No
     assert not store.runs()
     good(at.button(key="queue-undo").click().run())
     assert [r.id for r in store.runs()] == ["a.b"]
+    ended = [run, *(store.create(preset("vae-digits"), f"ended-{n}") for n in range(queue.RECENT + 1))]
+    assert "2 older runs" in [each.proto.label for each in at.run().get("page_link")]
+    marks.archive(ended[1:2])
+    assert "1 older run" in [each.proto.label for each in at.run().get("page_link")], "as many as the link lists"
 
 
 def test_the_queue_says_why_a_run_failed_and_survives_a_broken_folder(store: Store) -> None:
