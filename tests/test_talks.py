@@ -61,7 +61,9 @@ def test_what_is_wrong_is_said_of_scene_field_and_value(text: str, words: tuple[
 def test_an_address_is_recorded_without_host_and_talk_mode() -> None:
     address = "http://127.0.0.1:8501/lab/traverse?run=gallery%2Fvae&talk=1&z=1,,2&view=All+dimensions"
     assert talks.recorded(address) == "/traverse?run=gallery/vae&z=1,,2&view=All+dimensions"
-    assert talks.recorded("http://x/") == "/" == talks.recorded("")
+    assert talks.recorded("http://x/") == "/" == talks.recorded("") == talks.recorded("https://x/lab/")
+    assert talks.recorded("/lab/?z=1") == "/?z=1", "Home of a dashboard below a path"
+    assert talks.recorded("/traverse/") == "/traverse" == talks.recorded("/lab/traverse")
     Scene(address=talks.recorded(address), title="a")
 
 

@@ -230,9 +230,12 @@ def recorded(address: str) -> str:
     except ValueError as error:
         raise problem("address", address, f"{address[:80]!r} cannot be read ({error}).", "Write path and parameters, "
                       "as /traverse?run=gallery/vae.") from None
+    above, _, page = told.path.strip().rpartition("/")
+    if not page and (last := above.rpartition("/")[2]) in PAGES:  # "/traverse/"; of "/lab/", the dashboard below a path,
+        page = last  # it is Home
     asked = [(name, value) for name, value in parse_qsl(told.query, keep_blank_values=True) if name != "talk"]
     query = urlencode(asked, safe="/,:;").replace("%20", "+")
-    return f"/{told.path.strip('/').rpartition('/')[2]}{f'?{query}' if query else ''}"
+    return f"/{page}{f'?{query}' if query else ''}"
 
 
 def typed_equation(typed: str) -> int | str | None:

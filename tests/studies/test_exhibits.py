@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from vaecore.store import Store
-from vaecore.studies import CLAIMS, STUDIES, Result, Study, kept
+from vaecore.lab import status
+from vaecore.schema import ConfigError
+from vaecore.store import Metrics, Run, Store
+from vaecore.studies import CLAIMS, STUDIES, Result, Study, c14_gamma, kept
 from vaecore.studies.exhibit import Costs, Exhibit, Grid, Spreads, Table
+from vaecore.studies.series import Member
 
 SHIPPED = Store(Path(__file__).parents[2] / "trained")
 SHOWN = {study.id: study for study in STUDIES if study.exhibit and kept(SHIPPED, study.id)}
@@ -88,6 +91,26 @@ def test_costs_against_gamma() -> None:
     assert learned is not None
     assert [learned.gamma, learned.cost, learned.rate, learned.error, learned.active] == result.curves["learned"]
     assert costs.data.eigenvalues.tolist() == result.curves["eigenvalues"] and costs.latent_size == 16
+
+
+@pytest.mark.parametrize("foreign", [{"latent_size": "x"}, {"latent_size": -3}, {"latent_size": 2.5},
+                                     {"family": "multimodal-vae"}, {"likelihood": {"kind": "bernoulli"}}])
+def test_a_foreign_run_of_the_same_name_hides_no_costs(foreign: dict[str, Any], tmp_path: Path) -> None:
+    settings = {"data": {"name": "digits"}, "training": {}}
+    model = {"family": "vae", "latent_size": 2, "likelihood": {"kind": "gaussian", "sigma": 0.5}}
+    numbers = {"step": 1.0, "neg_elbo": 30.0, "kl": 2.0, "active": 2.0}
+
+    def member(values: dict[str, Any]) -> Member:
+        return Member(Run(tmp_path), values, status(tmp_path), numbers, Metrics(tmp_path / "metrics.jsonl"))
+
+    own = member({**settings, "model": model})
+    exhibit = c14_gamma.of_runs([own, member({**settings, "model": {**model, **foreign}})])
+    assert exhibit is not None
+    [costs] = exhibit.figures
+    assert isinstance(costs, Costs) and costs.latent_size == 2
+    assert [(one.gamma, one.cost) for one in costs.fixed] == [(0.25, 30.0)]
+    with pytest.raises(ConfigError, match="one image or one vector"):
+        c14_gamma.moments_of(json.dumps({"data": {"name": "image-label", "source": "embedded"}}))
 
 
 def test_two_by_two() -> None:

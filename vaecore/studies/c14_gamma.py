@@ -24,7 +24,7 @@ from vaecore.evaluate.gamma import (
 )
 from vaecore.memory import held
 from vaecore.probability.intervals import by_seed, over_seeds, paired
-from vaecore.schema import parse
+from vaecore.schema import parse, problem
 from vaecore.store import Run
 from vaecore.studies import c01_linear
 from vaecore.studies.base import Bench, Finding, Result, Row, Study
@@ -181,7 +181,7 @@ def of_runs(members: Sequence[Member]) -> Exhibit | None:
 
     Raises `DataUnavailable` or `ConfigError` where their data cannot be read.
     """
-    there = [member for member in members if member.last.get("step")]
+    there = [member for member in members if member.last.get("step") and fits(member)]
     if not there:
         return None
     data, latent_size = there[-1].chosen("data"), there[-1].chosen("model", "latent_size")
@@ -199,6 +199,13 @@ def of_runs(members: Sequence[Member]) -> Exhibit | None:
     if not fixed and learned is None:
         return None
     return Exhibit([Costs(found, latent_size, [fixed[gamma] for gamma in sorted(fixed)], learned)])
+
+
+def fits(member: Member) -> bool:
+    """Whether a run is a VAE that gamma can be asked of: anybody's folder may name this experiment as its own."""
+    size, likelihood = member.chosen("model", "latent_size"), member.chosen("model", "likelihood", "kind")
+    return member.chosen("model", "family") == "vae" and type(size) is int and 0 < size <= MAX_EIGENVALUES \
+        and likelihood in ("gaussian", "gaussian-learned")
 
 
 def solution_so_far(member: Member, size: int) -> Solution | None:
@@ -224,8 +231,16 @@ def learned_variance(path: Path, stamp: int) -> float:  # noqa: ARG001 (part of 
 
 @held
 def moments_of(text: str) -> Moments:
-    """Eigenvalues and scatter of a data set, by its configuration as JSON."""
-    return moments(parse(RunConfig, json.loads(text)).data.load())
+    """Eigenvalues and scatter of a data set, by its configuration as JSON.
+
+    Raises `DataUnavailable` or `ConfigError` where it cannot be read, or is none of images or vectors alone.
+    """
+    config = parse(RunConfig, json.loads(text)).data
+    dataset = config.load()
+    if [each.kind for each in dataset.modalities.values()] not in (["image"], ["vector"]):
+        raise problem("data.name", config.name, "a cost by gamma is of one image or one vector an observation.",
+                      "Take the run out of this experiment.")
+    return moments(dataset)
 
 
 STUDY = Study(
