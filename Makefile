@@ -60,7 +60,7 @@ bench: .venv/.installed-dev  ## measure against the peers and the limit; see ben
 docs: .venv/.installed-dev  ## the API pages, docs/api/index.html, from the docstrings
 	$(BIN)/python docs/make.py
 
-gallery: .venv/.installed  ## make the shipped checkpoints again, some fourteen CPU hours of training; goes on where it was stopped
+gallery: .venv/.installed  ## make the shipped checkpoints again, some thirteen CPU hours of training; goes on where it was stopped
 	$(BIN)/python -m scripts.gallery
 
 clean:  ## remove the environment; runs stay

@@ -15,6 +15,7 @@ which is done once for each, when it is as it should be: git keeps every weight 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import resource
@@ -33,7 +34,7 @@ from scripts.recipes import Recipe, named
 from vaecore.evaluate.kept import NAME as EVALUATIONS
 from vaecore.evaluate.settings import Settings
 from vaecore.examples import deflated, read_tensors
-from vaecore.files import BrokenFile, beside, moved_to, read_json, write_json_atomic
+from vaecore.files import BrokenFile, beside, moved_to, read_json, write_bytes_atomic
 from vaecore.lab import state
 from vaecore.lab.logs import log
 from vaecore.store import EXAMPLES, Run, Store, StoreError
@@ -43,9 +44,11 @@ ROOT = Path(__file__).parents[1]
 WORK, SHIPPED = ROOT / ".gallery", ROOT / "trained" / "gallery"
 VERBS = ("train", "evaluate", "ship")  # in this order, all of them where none is named
 LIMIT = 40 * 2**20  # bytes of trained/ in git
-FILES = ("config.json", "about.json", "summary.json", WEIGHTS, EXAMPLES, "preview.png", "preview.txt")
+SUMMARY, PREVIEW = "summary.json", "preview.png"
+FILES = ("config.json", "about.json", SUMMARY, WEIGHTS, EXAMPLES, PREVIEW, "preview.txt")
 STEP_LINES, EVALUATION_LINES = 60, 60  # of metrics.jsonl: enough for a curve
-EVALUATION_BYTES = 45_000  # in which they fit: of many units each is long
+EVALUATION_BYTES = 30_000  # in which they fit: of many units each is long
+SHORT = 8  # digits of a number in what is told of a run, more than any page prints
 SNAPSHOT_LINES = 2  # likewise; of an experiment all, whose points are watched as they move
 CLIPS_SHIPPED = 10
 EXACTLY = Settings(parts=("likelihood",), importance_samples=5_000, observations=0)  # as papers estimate log p(x)
@@ -104,8 +107,9 @@ class Made:
     def packed(self) -> bool:
         """Whether what would be shipped is of the training as it is."""
         try:
-            return self.ready.summary() == self.run.summary() != {} and self.ready.weights.is_file()
-        except StoreError:
+            told = short((self.run.path / SUMMARY).read_text())
+            return (self.ready.path / SUMMARY).read_text() == told and self.ready.weights.is_file()
+        except OSError:
             return False
 
     @property
@@ -250,7 +254,8 @@ def judge(made: Made) -> None:
             pack(made.run, made.ready.path)
         for settings in made.missing:
             found = evaluate_run(made.ready, settings, progress=_tell)
-            write_json_atomic(made.ready.path / EVALUATIONS, [*evaluations(made.ready), found])
+            told = short(json.dumps([*evaluations(made.ready), found]))
+            write_bytes_atomic(made.ready.path / EVALUATIONS, told.encode())
     finally:
         torch.set_flush_denormal(False)  # it is the whole process's
 
@@ -277,6 +282,9 @@ def pack(run: Run, target: Path) -> None:
     (making / EXAMPLES).write_bytes(deflated(examples, notes))
     moving = bool(run.about().get("experiment"))
     (making / "metrics.jsonl").write_text(thinned((run.path / "metrics.jsonl").read_text(), moving=moving))
+    (making / SUMMARY).write_text(short((run.path / SUMMARY).read_text()))
+    if (picture := making / PREVIEW).is_file():
+        write_bytes_atomic(picture, small(picture.read_bytes()))
     replace(target, making)
 
 
@@ -334,6 +342,23 @@ def thinned(metrics: str, *, moving: bool = False) -> str:
             most = max(1, min(most, EVALUATION_BYTES * len(places) // (sum(len(lines[each]) for each in places) or 1)))
         kept |= set(places[:: -(-len(places) // most) or 1]) | set(places[-1:])
     return "".join(f"{_brief(lines[place], 3 if kinds[place] == 'snapshot' else 6)}\n" for place in sorted(kept))
+
+
+def short(text: str) -> str:
+    """JSON on one line, its numbers with `SHORT` digits: of many units, digits that nobody prints are most of it."""
+    return f"{_brief(text, SHORT)}\n"
+
+
+def small(png: bytes) -> bytes:
+    """The same picture in fewer bytes: grey as one number a pixel, and compressed as well as it can be."""
+    from PIL import Image
+
+    shown = Image.open(io.BytesIO(png)).convert("RGBA")
+    grey, opaque = shown.convert("LA").convert("RGBA").tobytes() == shown.tobytes(), shown.getextrema()[3] == (255, 255)
+    plain = shown.convert({(True, True): "L", (True, False): "LA", (False, True): "RGB"}.get((grey, opaque), "RGBA"))
+    found = io.BytesIO()
+    plain.save(found, "PNG", optimize=True)
+    return found.getvalue()
 
 
 def _brief(line: str, digits: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import math
 import re
@@ -10,8 +11,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from scripts import gallery, gallery_page
@@ -192,6 +195,19 @@ def test_a_log_keeps_no_more_than_a_curve_can_show() -> None:
     assert gallery.thinned(log, moving=True).count('"snapshot"') == len(seen)
     assert (of["step"][-1]["step"], of["evaluation"][-1]["step"]) == (999, 199), "the last of each stays"
     assert of["evaluation"][0]["elbo"] == -100.123 and of["snapshot"][0]["mean"] == [0.123]
+
+
+def test_what_is_told_of_a_run_and_its_picture_are_the_same_in_fewer_bytes() -> None:
+    told = {"test": {"elbo": -18875.123456789, "active": [0.123456789012, 3]}, "data": "8×8 digits"}
+    assert json.loads(gallery.short(json.dumps(told, indent=1))) == {
+        "test": {"elbo": -18875.123, "active": [0.12345679, 3]}, "data": "8×8 digits"}
+    noise = np.random.default_rng(0).integers(0, 256, (20, 20, 4), np.uint8)
+    for shown in (noise, noise[..., [0, 0, 0, 3]], np.where([True, True, True, False], noise, 255).astype(np.uint8)):
+        wide = io.BytesIO()
+        Image.fromarray(shown).save(wide, "PNG")
+        found = gallery.small(wide.getvalue())
+        assert len(found) < len(wide.getvalue()) * 1.01
+        assert (np.array(Image.open(io.BytesIO(found)).convert("RGBA")) == shown).all()
 
 
 def test_what_ends_the_script_asks_trainings_to_stop(tiny: gallery.Made, monkeypatch: pytest.MonkeyPatch) -> None:

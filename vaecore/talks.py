@@ -231,8 +231,8 @@ def recorded(address: str) -> str:
         raise problem("address", address, f"{address[:80]!r} cannot be read ({error}).", "Write path and parameters, "
                       "as /traverse?run=gallery/vae.") from None
     above, _, page = told.path.strip().rpartition("/")
-    if not page and (last := above.rpartition("/")[2]) in PAGES:  # "/traverse/"; of "/lab/", the dashboard below a path,
-        page = last  # it is Home
+    if not page and (last := above.rpartition("/")[2]) in PAGES:  # "/traverse/"; "/lab/" is Home, below a path
+        page = last
     asked = [(name, value) for name, value in parse_qsl(told.query, keep_blank_values=True) if name != "talk"]
     query = urlencode(asked, safe="/,:;").replace("%20", "+")
     return f"/{page}{f'?{query}' if query else ''}"

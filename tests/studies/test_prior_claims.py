@@ -112,7 +112,8 @@ def fitted(ae: float = 20.0, wae: float = 20.0, vae: float = 45.0, spread: float
 
 def test_c24_holds_where_every_half_does() -> None:
     found = c24_fitted_prior.finding(fitted())
-    assert found.reproduced and "AE 50.0 ± 0.0 under one Gaussian, 20.0 ± 1.2 under the mixture, 40% ± 2% of it" in found.summary
+    assert found.reproduced
+    assert "AE 50.0 ± 0.0 under one Gaussian, 20.0 ± 1.2 under the mixture, 40% ± 2% of it" in found.summary
 
 
 @pytest.mark.parametrize(("table", "says"), [
