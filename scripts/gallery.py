@@ -354,7 +354,8 @@ def small(png: bytes) -> bytes:
     from PIL import Image
 
     shown = Image.open(io.BytesIO(png)).convert("RGBA")
-    grey, opaque = shown.convert("LA").convert("RGBA").tobytes() == shown.tobytes(), shown.getextrema()[3] == (255, 255)
+    grey = shown.convert("LA").convert("RGBA").tobytes() == shown.tobytes()
+    opaque = shown.getchannel("A").getextrema() == (255, 255)
     plain = shown.convert({(True, True): "L", (True, False): "LA", (False, True): "RGB"}.get((grey, opaque), "RGBA"))
     found = io.BytesIO()
     plain.save(found, "PNG", optimize=True)

@@ -159,7 +159,7 @@ def test_same_setting_is_said_of_a_run_only_where_all_that_matters_was_said_and_
     ({"divergence": {"kind": "mmd"}}, {}, "WAE"),
     ({}, {"beta": {"kind": "constant", "value": 4.0}}, "ELBO, weighed KL"),
     ({}, {"kl": {"kind": "free-bits", "nats": 0.1}}, "ELBO, weighed KL"), ({}, {"kl": {"kind": "plain"}}, "ELBO"),
-    ({}, {"beta": {"kind": "linear", "end": 1.0}}, "ELBO")])
+    ({}, {"beta": {"kind": "linear", "end": 1.0}}, "ELBO"), ({}, {"kl": 3, "beta": "x"}, "ELBO")])
 def test_what_is_maximised_is_said_in_the_words_of_the_table(model: dict[str, object], training: dict[str, object],
                                                              said: str) -> None:
     assert literature._objective({"family": "vae", **model}, training) == said

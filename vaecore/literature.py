@@ -288,7 +288,7 @@ def _objective(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     said = ("IWAE" if bound.get("kind") == "iwae" else "ELBO") + (f", {count} samples" if count > 1 else "")
     beta = _part(training, "beta")
     final = beta.get("value", beta.get("end", beta.get("start", 1.0)))
-    plain = final == 1 and beta.get("kind") != "points" and (training.get("kl") or {}).get("kind", "plain") == "plain"
+    plain = final == 1 and beta.get("kind") != "points" and _part(training, "kl").get("kind", "plain") == "plain"
     return said if plain else f"{said}, weighed KL"
 
 

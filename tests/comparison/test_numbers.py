@@ -139,6 +139,15 @@ def test_without_values_it_is_not_paired_but_has_its_standard_error(store: Store
     assert found["a"].pointed and not found["b"].pointed
 
 
+def test_the_error_of_a_frechet_distance_is_that_of_its_interval(store: Store) -> None:
+    """By Student's t with nine degrees of freedom, and the lower end is cut at 0."""
+    judged = {"frechet": 0.5, "frechet_interval": [0.0, 1.7], "precision": 0.5, "recall": 0.5, "k": 3, "real": 100,
+              "generated": 100, "features": "ours", "classifier_accuracy": 1.0,
+              "floor": {"frechet": 0.1, "precision": 0.5, "recall": 0.5}}
+    found = compare([made(store, "a", BASE, samples=judged)])
+    assert found["a"].numbers["frechet"].error == pytest.approx(1.2 / 2.2622, rel=1e-4)
+
+
 def test_a_run_without_an_evaluation_has_the_numbers_of_its_training(store: Store) -> None:
     found = compare([made(store, "a", BASE), made(store, "b", None)])
     assert found["b"].evaluation is None and found["b"].numbers["elbo"].value == -95.0

@@ -432,3 +432,12 @@ def test_samples_are_judged_as_pictures_and_called_what_they_are(digits: Dataset
         preset("vae-digits"), family.eval(), digits, feed, Settings(samples=60), lambda *_: None, lambda: False))
     assert isinstance(found, Samples) and found.pixels == pixels and len(judged) == 3
     assert all(float(images.min()) >= 0 and float(images.max()) <= 1 for images in judged)
+    judged.clear()  # of own data some observations may have no picture: zeros stand in its place
+    test, there = digits.splits["test"], np.arange(len(digits.splits["test"])) >= 200
+    blank = np.where(there[:, None, None, None], test.arrays["image"], np.zeros_like(test.arrays["image"]))
+    lacking = replace(digits, splits={**digits.splits, "test": replace(test, arrays={"image": blank},
+                                                                       observed=there[:, None])})
+    found = PARTS["samples"].of(Subject(preset("vae-digits"), family, lacking, Feed(lacking, "test", CPU),
+                                        Settings(samples=60), lambda *_: None, lambda: False))
+    assert (found.real, found.generated) == (50, 50) == tuple(len(images) for images in judged[:2])
+    assert judged[1].flatten(1).any(1).all(), "only what is there is real"

@@ -83,10 +83,16 @@ def test_what_is_not_there_is_left_out() -> None:
     assert left.high - left.low == pytest.approx(whole.high - whole.low, rel=0.15)
 
 
+def test_those_that_lack_a_column_do_not_count_in_its_error() -> None:
+    [few] = means(np.array([[1.0], [3.0], *[[np.nan]] * 998]))
+    assert (few.value, few.error) == (2.0, pytest.approx(1.0)), "s / √n of the two"
+
+
 def test_where_there_is_no_interval() -> None:
     assert [(each.low, each.high) for each in means(np.full((5, 1), 2.0))] == [(2.0, 2.0)]
-    for x in (np.ones((1, 1)), np.full((4, 1), np.nan), np.array([[1.0], [np.nan]])):
+    for x in (np.ones((1, 1)), np.full((4, 1), np.nan), np.array([[1.0], [np.nan]]),
+              np.array([[1.0], *[[np.nan]] * MANY])):
         [found] = means(x)
-        assert math.isnan(found.low) and math.isnan(found.high)
+        assert math.isnan(found.low) and math.isnan(found.high) and math.isnan(found.error)
     [one] = means(np.ones((4, 1)), np.zeros(4, int))  # windows of a single clip
     assert math.isnan(one.low)

@@ -28,7 +28,7 @@ from vaecore.evaluate.parts.coherence import Coherence
 from vaecore.evaluate.parts.conditionals import Conditionals
 from vaecore.evaluate.parts.cost import Cost
 from vaecore.evaluate.parts.likelihood import Likelihood
-from vaecore.evaluate.parts.samples import Samples
+from vaecore.evaluate.parts.samples import GROUPS, Samples
 from vaecore.evaluate.parts.video import Video
 from vaecore.evaluate.points import Points, Values, agreeing
 from vaecore.evaluate.results import groups as groups_in
@@ -323,6 +323,8 @@ def _number(key: str, each: found.Found, chosen: Evaluation | None, points: Poin
     like, clips = chosen.of(Likelihood) if key == "log_p_is" else None, chosen.of(Video) if key in OF_CLIPS else None
     low, high = (math.nan if end is None else end for end in (each.low, each.high))
     error = like.standard_error if like else (high - low) / (2 * two_sided())
+    if key == "frechet":  # whose lower end may be cut at 0
+        error = (high - each.value) / two_sided(GROUPS - 1)
     number = Number(declared, each.value, each.kind or declared.kind, meaning.words if like else "", settings, count,
                     low, high, error)
     if key in (*VALUES, "psnr", "ssim"):

@@ -188,7 +188,7 @@ def regressor(dataset: Dataset, *, modality: str, factor: str, seed: int = 0, pr
     if not isinstance(seen := dataset.modalities[modality], Image):
         raise ValueError(f"{factor} is read from images, and {modality} is {seen.article}.")
     place = list(dataset.factors).index(factor)
-    values, there = train.factors[:, place], _there(dataset, "train", modality)
+    values, there = train.factors[:, place], having(dataset, "train", modality)
     centre, spread = float(values[there].mean()), float(values[there].std()) or 1.0
     digest = hashlib.sha256(_digest(dataset, modality).encode() + values.tobytes()).hexdigest()[:12]
     name = f"conv regression of {factor} on {dataset.name} {modality} ({len(there):,}), seed {seed}"
@@ -203,7 +203,7 @@ def regressor(dataset: Dataset, *, modality: str, factor: str, seed: int = 0, pr
             _train(network, Feed(dataset, "train", torch.device("cpu")), modality, torch.from_numpy(there), targets,
                    F.mse_loss, seed, progress)
     network.eval().requires_grad_(False)
-    tested = _there(dataset, "test", modality)
+    tested = having(dataset, "test", modality)
     if found is None:
         made = Regressor(name, 0.0, len(tested), centre, spread, network)
         known = test.factors[tested, place]
@@ -263,12 +263,12 @@ def labelled(dataset: Dataset, split: SplitName, modality: str) -> tuple[NDArray
     labels = dataset.splits[split].labels
     if labels is None:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    there = _there(dataset, split, modality)
+    there = having(dataset, split, modality)
     rows = there[labels[there] >= 0]
     return rows, labels[rows]
 
 
-def _there(dataset: Dataset, split: SplitName, modality: str) -> NDArray[np.int64]:
+def having(dataset: Dataset, split: SplitName, modality: str) -> NDArray[np.int64]:
     """Which observations of a split have a modality."""
     part = dataset.splits[split]
     if part.observed is None:

@@ -70,7 +70,8 @@ def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: in
         kinds = _decoded(model, batch)
         for name in names:
             ceilings[name].append(_ceiling(kinds[name], batch[name]))
-        small = small | {name for name in names if _small(kinds[name], batch[name])}
+        if not whole:  # of all batches alike
+            small = {name for name in names if _small(kinds[name], batch[name])}
         for without in ["", *names]:
             part = {name: x for name, x in batch.items() if name != without}
             if without in small:

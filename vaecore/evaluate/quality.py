@@ -20,7 +20,7 @@ from vaecore.arrays import Numbers
 from vaecore.data import OBSERVED
 from vaecore.evaluate.parts.probe import LinearProbe
 from vaecore.evaluate.parts.reconstruction import Reconstruction
-from vaecore.evaluate.parts.samples import SampleQuality
+from vaecore.evaluate.parts.samples import GROUPS, SampleQuality
 from vaecore.evaluate.picture_metrics import DATA_RANGE, psnr, ssim, ssim_window
 from vaecore.modalities import Image, Label, Text
 from vaecore.models import Family
@@ -32,7 +32,6 @@ from vaecore.training.validation import EVALUATED_AT_ONCE
 MAX_OBSERVATIONS = 10_000  # that a distance, a score or a probe looks at
 NEIGHBOURS = 3  # within which a point spans the manifold, as in the paper
 BLOCK = 1_000  # rows of distances at once: 80 MB against 10,000 others
-GROUPS = 10  # that are left out one by one, for the error of a Fréchet distance
 
 Progress = Callable[[int, int], object]  # observations done, of how many
 

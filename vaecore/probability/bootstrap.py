@@ -46,13 +46,16 @@ def means(columns: NDArray[np.floating], groups: NDArray[np.integer] | None = No
     with np.errstate(invalid="ignore", divide="ignore"):
         value = total / seen
         left_out = np.nan_to_num((total - sums) / (seen - counts), posinf=0.0, neginf=0.0)  # (G, M): the jackknife
-    size = len(sums)
-    apart = np.where(counts > 0, left_out.mean(0) - left_out, 0.0) if size > 1 else np.zeros_like(sums)
-    error = np.sqrt((size - 1) / max(1, size) * np.square(apart).sum(0))
-    usable = ((counts > 0).sum(0) > 1) & np.isfinite(error)
-    if size >= MANY:
+    there = counts > 0
+    size = there.sum(0)  # (M,) groups that have a column
+    centre = (left_out * there).sum(0) / np.maximum(1, size)
+    apart = np.where(there & (size > 1), centre - left_out, 0.0)
+    error = np.sqrt((size - 1).clip(0) / np.maximum(1, size) * np.square(apart).sum(0))
+    usable = (size > 1) & np.isfinite(error)
+    if len(sums) >= MANY:
         reach = two_sided()
-        ends = [(v - reach * e, v + reach * e) for v, e in zip(value, error, strict=True)]
+        ends = [(v - reach * e, v + reach * e) if good else (math.nan, math.nan)
+                for v, e, good in zip(value, error, usable, strict=True)]
     else:
         draws = _resampled(sums, counts, seed) if usable.any() else np.zeros((0, len(value)))
         ends = [_bca(v, draws[:, place], apart[:, place]) if usable[place] else (math.nan, math.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
 from vaecore.evaluate.part import Part, Speed, by_images, priored, still
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vaecore.training.feed import Feed
 
 DRAWN = 200  # observations sampled at a time
+GROUPS = 10  # that are left out one by one, for the error of a Fréchet distance
 A_DIFFERENCE = 7e-10  # seconds, for one feature of two observations
 
 
@@ -69,20 +70,22 @@ class Samples(SampleQuality):
 def samples(subject: Subject) -> Samples:
     """Fréchet distance, precision and recall of samples, and the same distance between two sets of real ones."""
     import numpy as np
+    import torch
 
-    from vaecore.evaluate.classifier import classifier
+    from vaecore.evaluate.classifier import classifier, having
     from vaecore.evaluate.quality import MAX_OBSERVATIONS, frechet_distance, precision_recall, sample_quality
 
     [name] = by_images(subject)[:1]
-    tell, wanted = subject.told("samples"), min(subject.settings.samples, len(subject.feed), MAX_OBSERVATIONS)
+    most, other = min(subject.settings.samples, MAX_OBSERVATIONS), subject.other_split
+    rows, others = (torch.from_numpy(having(subject.dataset, split, name)[:most])
+                    for split in (subject.settings.split, other))
     judge = classifier(subject.complete, modality=name, progress=subject.told("classifier"))
     # Some likelihoods know no bounds: what is judged is the picture, as PSNR and SSIM do.
-    generated = np.concatenate([judge.features(part.clamp(0, 1)) for part in _drawn(subject, name, wanted, tell)])
-    real = np.concatenate([judge.features(part) for part in _real(subject.feed, name, wanted)])
+    generated = np.concatenate([judge.features(part.clamp(0, 1)) for part in _drawn(subject, name, rows)])
+    real = np.concatenate([judge.features(part) for part in _real(subject.feed, name, rows)])
     found = sample_quality(judge.name, judge.accuracy, real, generated)
-    other = subject.other_split
-    again = np.concatenate([judge.features(part) for part in _real(subject.at(other), name, wanted)])
-    count = min(len(again), wanted)
+    again = np.concatenate([judge.features(part) for part in _real(subject.at(other), name, others)])
+    count = min(len(again), len(real))
     precision, recall = precision_recall(real[:count], again[:count])
     return Samples(
         **dict(found), modality=name, pixels="means of p(x|z)" if subject.model.latents else "draws",
@@ -92,28 +95,29 @@ def samples(subject: Subject) -> Samples:
             observations=count, split=other))
 
 
-def _drawn(subject: Subject, name: str, wanted: int, tell: Callable[[int, int], None]) -> Iterator[Tensor]:
-    """Images from the model; a conditional prior is given the covariates of the real ones."""
+def _drawn(subject: Subject, name: str, rows: Tensor) -> Iterator[Tensor]:
+    """As many images from the model as there are real ones; a conditional prior is given the covariates of these."""
     import torch
 
     from vaecore.data import COVARIATE
 
     generator = torch.Generator().manual_seed(subject.settings.seed)
-    tell(0, wanted)
-    for rows in torch.split(torch.arange(wanted), DRAWN):
-        known = subject.feed.at(rows)[COVARIATE] if subject.model.covariate is not None else None
+    tell, done = subject.told("samples"), 0
+    tell(done, len(rows))
+    for few in torch.split(rows, DRAWN):
+        known = subject.feed.at(few)[COVARIATE] if subject.model.covariate is not None else None
         with torch.inference_mode():
-            part = subject.model.sample(len(rows), generator, known)
+            part = subject.model.sample(len(few), generator, known)
         yield part[name]
-        tell(int(rows[-1]) + 1, wanted)
+        tell(done := done + len(few), len(rows))
 
 
-def _real(feed: Feed, name: str, wanted: int) -> Iterator[Tensor]:
-    """The first `wanted` images of a split."""
+def _real(feed: Feed, name: str, rows: Tensor) -> Iterator[Tensor]:
+    """Images of a split."""
     import torch
 
-    for rows in torch.split(torch.arange(min(wanted, len(feed))), DRAWN):
-        yield feed.at(rows)[name]
+    for few in torch.split(rows, DRAWN):
+        yield feed.at(few)[name]
 
 
 def judgeable(subject: Subject) -> None:

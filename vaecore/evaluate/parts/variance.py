@@ -25,6 +25,7 @@ def variance(subject: Subject) -> Variance:
     """Shares of each modality's variance that joint and individual parts explain."""
     import torch
 
+    from vaecore.data import OBSERVED
     from vaecore.evaluate.quality import MAX_OBSERVATIONS
     from vaecore.models.capabilities import HasLoadings
 
@@ -32,9 +33,10 @@ def variance(subject: Subject) -> Variance:
     assert isinstance(model, HasLoadings)  # or it has no place
     tell = subject.told("variance")
     tell(0, 1)
+    batch = subject.feed.first(MAX_OBSERVATIONS)
+    used = int(batch[OBSERVED].all(1).sum()) if OBSERVED in batch else min(MAX_OBSERVATIONS, len(subject.feed))
     with torch.inference_mode():
-        return Variance(modalities=model.explained(subject.feed.first(MAX_OBSERVATIONS)),
-                        observations=min(MAX_OBSERVATIONS, len(subject.feed)))
+        return Variance(modalities=model.explained(batch), observations=used)
 
 
 def linear(subject: Subject) -> None:

@@ -102,6 +102,9 @@ class ICA(Autoencoding):
         r, x = self.latent_size, train[self.modality].flatten(1)  # (N, D)
         found = principal(x, r)
         variances, directions, rank = found.variances, found.directions, found.rank(FLAT)
+        if not rank:
+            raise problem("data", "", "the training data does not vary, so there are no directions to find.",
+                          "Choose data whose observations differ.")
         if r > rank:
             raise problem("model.latent_size", r, f"the training data varies in {rank:,} directions only, in which "
                           f"{r:,} sources have no place.", f"Use at most {rank:,}.", f"model.latent_size={rank}")
