@@ -58,6 +58,7 @@ NOTE = {"kind": "uint8", "shape": [2, 3]}
     (row(zlib.compress(bytes(2**20))), {"image": NOTE}, "is not uint8 of shape"),
     (row(zlib.compress(bytes(6))[:-3]), {"image": NOTE}, "is not uint8 of shape"),
     (row(b"no stream"), {"image": NOTE}, "is damaged"),
+    (torch.ones(6, dtype=torch.bfloat16), {"image": NOTE}, "is no row of bytes"),
     (row(zlib.compress(b"")), {"image": {"kind": "uint8", "shape": [2**30, 2**30]}}, "too large"),
     (row(zlib.compress(b"")), {"image": {"kind": "uint8", "shape": [0, 10**30]}}, "cannot be used"),
 ])

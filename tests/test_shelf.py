@@ -30,6 +30,18 @@ def test_the_same_files_are_kept_once(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.tmp-*"))
 
 
+def test_what_is_uploaded_again_is_as_young_as_what_is_new(tmp_path: Path) -> None:
+    store, old = Store(tmp_path), time.time() - 2 * shelf.A_DAY
+    uploads = [[("mice.csv", b"a,b\n1,2\n")], [("b.gif", b"2"), ("a.gif", b"1")]]
+    paths = [shelf.keep(store, files)[0] for files in uploads]
+    for path in paths:
+        os.utime(path, (old, old))
+    (tmp_path / "data" / "brought.json").write_text(json.dumps([{"path": str(paths[0]), "when": old}]))
+    assert [kept.when for kept in shelf.brought(store)] == pytest.approx([old, old])
+    assert [shelf.keep(store, files) for files in uploads] == [(path, False) for path in paths]
+    assert all(time.time() - kept.when < shelf.A_DAY for kept in shelf.brought(store))
+
+
 def test_a_folder_keeps_its_folders_but_not_its_own_name(tmp_path: Path) -> None:
     path, _ = shelf.keep(Store(tmp_path), [("faces/cats/1.png", b"1"), ("faces/dogs/1.png", b"2")])
     assert path.name.startswith("faces-")

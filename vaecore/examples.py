@@ -61,6 +61,8 @@ def _inflated(name: str, stored: torch.Tensor, told: Any, most: int) -> torch.Te
     size = math.prod(shape) * np.dtype(kind).itemsize
     if size > most:
         raise BrokenFile("it is too large")
+    if stored.dtype != torch.uint8:
+        raise BrokenFile(f"'{name}' is no row of bytes")
     inflater = zlib.decompressobj()
     try:
         data = inflater.decompress(stored.numpy().tobytes(), size + 1)  # one byte more than there may be

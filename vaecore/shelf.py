@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 import shutil
 import time
@@ -98,7 +99,7 @@ def keep(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Path, bool]:
                          else PurePosixPath(bare).suffixes[-1:]).lower()
         path = folder(store) / f"{_slug(bare[:len(bare) - len(ending)])}-{_digest(content)[:12]}{ending}"
         if path.is_file():
-            return path, False
+            return _renewed(path), False
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(path, content)
         return path, True
@@ -150,7 +151,7 @@ def _kept_together(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Pa
     first = inside or PurePosixPath(min(named)).stem
     path = folder(store) / f"{_slug(first)}-{digest[:12]}"
     if path.is_dir():
-        return path, False
+        return _renewed(path), False
     path.parent.mkdir(parents=True, exist_ok=True)
     half = beside(path)
     try:
@@ -165,6 +166,13 @@ def _kept_together(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Pa
             return path, False
         raise
     return path, True
+
+
+def _renewed(path: Path) -> Path:
+    """What is uploaded again is as young as what is new."""
+    with contextlib.suppress(OSError):  # of another user it keeps its age
+        os.utime(path)
+    return path
 
 
 def used(store: Store, path: str, name: str) -> None:
@@ -186,7 +194,7 @@ def brought(store: Store) -> list[Kept]:
         for path in folder(store).iterdir():
             if str(path) not in found and path.name != "brought.json" and not (
                     ".tmp-" in path.name or path.name.startswith(DELETED)):
-                found[str(path)] = _kept(store, path, "", path.stat().st_mtime)
+                found[str(path)] = _kept(store, path, "", 0.0)
     return sorted(found.values(), key=lambda kept: -kept.when)
 
 
@@ -238,6 +246,7 @@ def _kept(store: Store, path: Path, name: str, when: float) -> Kept:
             size = path.stat().st_size
         elif here:  # uploads have a bound; a folder elsewhere may have millions of files
             size = sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+        when = max(when, path.stat().st_mtime) if here else when
     return Kept(path, name or re.sub(r"-[0-9a-f]{12}(?=\.|$)", "", path.name), when, size, here)
 
 

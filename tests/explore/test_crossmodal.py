@@ -422,7 +422,8 @@ def test_a_model_of_one_modality_is_opened_elsewhere(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [
     ("image", torch.zeros(N, 1, 6, 6)), ("image", torch.full((N, 1, 6, 5), torch.inf)), ("label", torch.zeros(3, 4)),
-    ("text", torch.full((N, 5), 99)), ("text", torch.zeros(N, 5)), ("text", torch.full((N, 5), -1)), ("image", None)])
+    ("text", torch.full((N, 5), 99)), ("text", torch.zeros(N, 5)), ("text", torch.full((N, 5), -1)), ("image", None),
+    ("image", torch.tensor(0.5))])
 def test_samples_that_lie_are_refused(opened: Open, name: str, value: torch.Tensor | None) -> None:
     run = opened("product").run
     path = run.path / "examples.safetensors"

@@ -450,7 +450,8 @@ def _samples(stored: Mapping[str, Tensor], modalities: Mapping[str, Modality]
              ) -> tuple[dict[str, Tensor], NDArray[np.int64] | None, Tensor | None]:
     """Test samples as the model reads them, their labels, and who has what."""
     found = {name: stored[name] for name in modalities}
-    count = len(next(iter(found.values())))
+    first = next(iter(found.values()))
+    count = len(first) if first.ndim else 0
     for name, modality in modalities.items():
         x = found[name]
         if x.shape != (count, *modality.shape) or not count:

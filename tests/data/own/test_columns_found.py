@@ -170,6 +170,8 @@ def test_rows_with_gaps_are_left_out_or_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("texts", "found"), [
     (["31.12.2023", "1.1.2024"], [0, 1]), (["12/31/2023", "1/1/2024"], [0, 1]), (["31/12/2023", "01/01/2024"], [0, 1]),
     (["2024-01-01T06:00", ""], [0, None]), (["2024/01/01 12:00:00", "2024/01/02 00:00:00"], [0, 0.5]),
+    (["1.2.2024T10:00:00.5", "2.2.2024T10:00"], [0, 1]),
+    (["01/02/2024T10:00:00.5", "03/04/2024T10:00:00.5"], "dates of which the day or the month could be first"),
     (["1/2/2024", "3/4/2024"], "dates of which the day or the month could be first"),
     (["2024-02-30", "2024-01-01"], "dates that no calendar has, or of several forms"),
     (["2024-01-01", "soon"], "no dates"), (["5", "6"], "no dates")])

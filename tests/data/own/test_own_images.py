@@ -568,6 +568,12 @@ def test_names_and_gaps_of_labels_in_an_archive(tmp_path: Path) -> None:
     dataset = loaded(tmp_path / "f.npz")
     assert dataset.left_out == ("array 'weights', which is float64 of shape (12,)",)
     assert dataset.split_by == "by group 'patient' (4 of them), seed 0"
+    np.savez(tmp_path / "g.npz", images=x, labels=y[:5], y=np.arange(12) / 1.0, split=np.arange(12) % 3 / 1.0)
+    dataset = loaded(tmp_path / "g.npz")
+    assert dataset.split_by.startswith("by the data's own split")
+    assert [dataset.size(split) for split in ("train", "validation", "test")] == [4, 4, 4]
+    np.savez(tmp_path / "h.npz", images=x, labels=y[:5], y=np.full(12, 3))
+    assert any(said.startswith("the labels from array 'y'") for said in loaded(tmp_path / "h.npz").left_out)
 
 
 def test_labels_that_say_nothing_or_too_much_are_left_out(tmp_path: Path) -> None:
@@ -812,6 +818,9 @@ def test_what_a_zip_declares_is_bounded_before_it_is_read(tmp_path: Path, monkey
     ({"images": noise(3, 40, 30, 20)}, "short enough for channels"),
     ({"images": np.full((3, 6, 5), 7.5)}, "7.5 throughout"),
     ({"images": noise(3, 6, 5), "split": [0, 1, 3]}, "'split' in .*own.npz' has '3' for picture 2"),
+    ({"images": noise(3, 6, 5), "split": [0, 1, np.inf]}, "'split' in .*own.npz' has 'inf' for picture 2"),
+    ({"images": noise(3, 6, 5), "labels": [0, np.inf, 3]}, "'labels' in .*own.npz' has inf for picture 1.*whole"),
+    ({"images": noise(3, 6, 5), "labels": [0, 1], "y": [0, 1, 2.5]}, "'y' in .*own.npz' has 2.5 for picture 2"),
     ({}, "no array of pictures")])
 def test_archives_of_arrays_that_are_refused(tmp_path: Path, arrays: dict[str, Any], said: str) -> None:
     np.savez(tmp_path / "own.npz", **arrays)

@@ -39,7 +39,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip()
     if isinstance(value, float):
-        return "" if value != value else str(int(value)) if value == int(value) else f"{value:g}"
+        return "" if value != value else str(int(value)) if value.is_integer() else f"{value:g}"
     return str(int(value) if isinstance(value, bool) else value).strip()
 
 

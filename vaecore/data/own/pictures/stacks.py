@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data import idx, npz
-from vaecore.data.base import MAX_ARRAYS_BYTES, Array
+from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Array
 from vaecore.data.own import splitting
 from vaecore.data.own.members import described
 from vaecore.data.own.pictures.decoding import Pixels, Unreadable, check_numbers
@@ -287,9 +287,10 @@ def _told(path: str, counts: Mapping[str, int], others: Mapping[str, Array], gro
             names = [text_of(value) for value in values]
             used.add(name)
 
-    def joined(able: Sequence[str], what: str) -> list[Any] | None:
-        """Values for all pictures, of one array for each of pictures."""
+    def joined(able: Sequence[str], what: str) -> tuple[list[Any], list[str]] | None:
+        """Values for all pictures, of one array for each of pictures, and the array that each value is of."""
         found: list[Any] = []
+        whose: list[str] = []
         for picture, count in counts.items():
             fitting = [name for name in able if len(others[name]) == count and others[name].ndim == 1
                        and (not several or _role(name)[1] == _role(picture)[1])]
@@ -301,7 +302,8 @@ def _told(path: str, counts: Mapping[str, int], others: Mapping[str, Array], gro
                 return None
             used.add(fitting[0])
             found += others[fitting[0]].tolist()
-        return found
+            whose += [fitting[0]] * count
+        return found, whose
 
     labels = [name for name in others if _role(name)[0] in LABELS]
     if not labels:
@@ -309,20 +311,21 @@ def _told(path: str, counts: Mapping[str, int], others: Mapping[str, Array], gro
                  and values.dtype.kind in "biuSU" and _role(name)[0] not in NAMES | GROUPS | {"split", group.lower()}]
         labels = spare if len({_role(name)[0] for name in spare}) == 1 else []
     if (found := joined(labels, "a label")) is not None:
-        known.label_source = f"array '{shown(labels[0])}'"
-        known.labels = _named(path, labels[0], found, names, known)
+        arrays = [f"'{shown(name)}'" for name in dict.fromkeys(found[1])]
+        known.label_source = f"array{'s' * (len(arrays) > 1)} {', '.join(arrays)}"
+        known.labels = _named(path, *found, names, known)
     grouped = [name for name in others if (name == group if group else _role(name)[0] in GROUPS)]
     if (found := joined(grouped, "a group")) is not None:
-        known.groups, known.group_name = [text_of(value) for value in found], shown(grouped[0])
+        known.groups, known.group_name = [text_of(value) for value in found[0]], shown(found[1][0])
     elif group:
         raise problem("data.group", group, f"'{path}' has no array of that name for the pictures.",
                       f"Use one of {', '.join(map(shown, others)) or 'its arrays: there is none'}.")
     if not several and (split := [name for name in others if _role(name)[0] == "split" or name.lower() == "split"]):
         known.splits = []
-        for row, value in enumerate(joined(split, "a split") or ()):
-            said = ("train", "validation", "test")[value] if value in (0, 1, 2) else splitting.named(text_of(value))
+        for row, (value, name) in enumerate(zip(*(joined(split, "a split") or ((), ())), strict=True)):
+            said = SPLITS[int(value)] if value in (0, 1, 2) else splitting.named(text_of(value))
             if not said:
-                raise _fault(path, split[0], f"has {text_of(value)!r} for picture {row:,} (the first is 0).",
+                raise _fault(path, name, f"has {text_of(value)!r} for picture {row:,} (the first is 0).",
                              "Use train, validation and test, or 0, 1 and 2.")
             known.splits.append(said)
     left_out += [f"array '{shown(name)}', which is {described(values.shape, values.dtype)}"
@@ -330,10 +333,10 @@ def _told(path: str, counts: Mapping[str, int], others: Mapping[str, Array], gro
     return known
 
 
-def _named(path: str, called: str, values: Sequence[Any], names: Sequence[str], known: Known) -> list[str]:
+def _named(path: str, values: Sequence[Any], whose: Sequence[str], names: Sequence[str], known: Known) -> list[str]:
     """Labels as text, "" where missing: the names of their numbers where the file has them."""
-    for row, value in enumerate(values):
-        if isinstance(value, float) and value == value and value != int(value):
+    for row, (value, called) in enumerate(zip(values, whose, strict=True)):
+        if isinstance(value, float) and value == value and not value.is_integer():
             raise _fault(path, called, f"has {value:g} for picture {row:,} (the first is 0).",
                          "Labels are whole numbers or text; -1 or NaN where missing.")
     missing = [isinstance(value, int | float) and not isinstance(value, bool) and not value >= 0 for value in values]
@@ -341,9 +344,9 @@ def _named(path: str, called: str, values: Sequence[Any], names: Sequence[str], 
         return ["" if gone else text_of(value) for value, gone in zip(values, missing, strict=True)]
     numbers = [int(value) for value, gone in zip(values, missing, strict=True) if not gone]
     first = 1 if numbers and min(numbers) > 0 and max(numbers) == len(names) else 0
-    if numbers and max(numbers) - first >= len(names):
-        raise _fault(path, called, f"has a label {max(numbers)}, but only {len(names)} classes have names.",
-                     "Give a name for each class.")
+    if numbers and (largest := max(numbers)) - first >= len(names):
+        raise _fault(path, whose[values.index(largest)], f"has a label {largest}, but only {len(names)} classes have "
+                     "names.", "Give a name for each class.")
     known.class_order = list(names)
     return ["" if gone else names[int(value) - first] for value, gone in zip(values, missing, strict=True)]
 

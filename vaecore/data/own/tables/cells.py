@@ -93,7 +93,7 @@ def days(cells: Sequence[str]) -> list[float] | str:
              for order in (DAY_FIRST, MONTH_FIRST)}
     good = [order for order in found if not any(math.isnan(day) and not missing(cell)
                                                 for day, cell in zip(found[order], cells, strict=True))]
-    dotted = any("." in cell.split()[0] for cell in said)  # 1.2.2024 is always the first of February
+    dotted = any("." in re.split("[T ]", cell)[0] for cell in said)  # 1.2.2024 is always the first of February
     if not good:
         return "dates that no calendar has, or of several forms"
     if len(good) == 2 and not dotted and _differ(found[DAY_FIRST], found[MONTH_FIRST]):
