@@ -73,6 +73,8 @@ def show() -> None:
 
 
 def _press() -> None:
+    if changing.twice("minute:last"):
+        return
     st.session_state["minute:pressed"] = True
     st.session_state.pop("minute:error", None)
 

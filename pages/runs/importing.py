@@ -43,7 +43,9 @@ def box() -> None:
             explore_link(run, f"Open {run.path.name} in {{page}}")
 
 
-def _take(file: io.BytesIO, turn: int) -> None:
+def _take(file: io.BytesIO | None, turn: int) -> None:
+    if file is None or turn != st.session_state["importing-turn"]:
+        return  # the second half of a double click: it is in
     from vaecore.sharing import unpack
 
     told: tuple[tuple[Run, ...], str, str]

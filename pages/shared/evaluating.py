@@ -31,12 +31,17 @@ def submit(runs: list[Run], settings: Settings | None = None) -> None:
 
 def queue() -> None:
     """How far the queue is, looked at anew while it is at work; nothing where it is empty."""
-    if said := st.session_state.pop(ERROR, ""):
-        st.warning(escaped(said), icon=":material/error:")
+    _tell()
     there = evaluations.items(checkpoints.store())
     if there:
         busy = any(item.state not in ENDED for item in there)
         st.fragment(_panel, run_every=EVERY if busy else None, key="evaluating")(busy)
+
+
+def _tell() -> None:
+    """What could not be done, once."""
+    if said := st.session_state.pop(ERROR, ""):
+        st.warning(escaped(said), icon=":material/error:")
 
 
 def _panel(busy: bool) -> None:
@@ -46,8 +51,9 @@ def _panel(busy: bool) -> None:
         st.error(escaped(f"Evaluations cannot be begun: {trouble(error)}"), icon=":material/error:")
     there = evaluations.items(checkpoints.store())
     ended = [item for item in there if item.state in ENDED]
-    if busy and len(ended) == len(there):
+    if not there or (busy and len(ended) == len(there)):
         st.rerun()  # what was found is shown, and nothing looked at any more
+    _tell()  # of a button in here, after which nothing else is drawn
     now = next((item for item in there if item.state == "running"), None)
     share = (len(ended) + sum(item.share for item in there if item.state == "running")) / max(1, len(there))
     words = f"Evaluations: {len(ended)} of {len(there)} have ended"

@@ -85,16 +85,16 @@ def put(name: str, at: int, scene: Scene, new: Scene | None, to: int, what: str)
     done(name, changed, to if new else max(0, at - 1), what)
 
 
-def save(name: str, at: int, scene: Scene, key: str) -> None:
-    """Keep what was typed into the fields of a scene."""
+def save(name: str, at: int, scene: Scene, key: str, to: int, what: str) -> None:
+    """Keep what was typed into the fields of a scene, at the place `to`."""
     if (new := worded(key)) is not None:
-        put(name, at, scene, new, at, "the scene was changed")
+        put(name, at, scene, new, to, what)
 
 
 def add() -> None:
     """Keep what was typed into the form of a new scene at the end of a talk, of a new one where the name is new."""
     into = st.session_state["talk-into"] or ""
-    if (scene := worded(NEW)) is None:
+    if (scene := worded(NEW)) is None or changing.twice("talk-kept", f"{into} {scene.model_dump_json()}"):
         return
 
     def longer(now: Talk | None) -> Talk:
@@ -111,7 +111,8 @@ def add() -> None:
 
 def make_mine() -> None:
     """A copy of the shipped talk, under a name that is free."""
-    done(_free("my-lecture"), lambda _: talks.talk(), 0)
+    if not changing.twice("talk-copied"):
+        done(_free("my-lecture"), lambda _: talks.talk(), 0)
 
 
 def worded(key: str) -> Scene | None:
@@ -214,12 +215,13 @@ def scenes(name: str, talk: Talk) -> None:
             st.link_button("Open", f"{serve.below('').rstrip('/')}{scene.address}", icon=":material/open_in_new:",
                            help="The scene by itself, in another tab.")
             changing.button("Save", key="talk-save", type="primary", icon=":material/save:", disabled=locked,
-                            on_click=save, args=(name, at, scene, key), help="Keep what was typed.")
+                            on_click=save, args=(name, at, scene, key, at, "the scene was changed"),
+                            help="Keep what was typed.")
             for label, to, icon in (("Earlier", at - 1, "arrow_upward"), ("Later", at + 1, "arrow_downward")):
-                changing.button(label, key=f"talk-{label}", icon=f":material/{icon}:", on_click=put,
+                changing.button(label, key=f"talk-{label}", icon=f":material/{icon}:", on_click=save,
                                 disabled=locked or not 0 <= to <= last,
-                                args=(name, at, scene, scene, to, "a scene was moved"),
-                                help="Change its place in the talk.")
+                                args=(name, at, scene, key, to, "a scene was moved"),
+                                help="Change its place in the talk; what was typed is kept.")
             changing.button("Remove", key="talk-scene-remove", icon=":material/delete:", on_click=put,
                             disabled=locked, args=(name, at, scene, None, at, "a scene was removed"),
                             help="It can be brought back at once.")
@@ -230,7 +232,8 @@ def upload() -> None:
     with st.expander("Take in a talk's file", icon=":material/upload:"):
         given = changing.file_uploader("A talk's file", type=["yaml", "yml", "json"], key="talk-upload",
                                        help="What Download gave, or what you have written.")
-        if given is not None and changing.button("Keep it", key="talk-upload-keep", help="Under the file's own name."):
+        if (given is not None and changing.button("Keep it", key="talk-upload-keep", help="Under the file's own name.")
+                and not changing.twice("talk-uploaded", given.file_id)):
             st.session_state.pop(TROUBLE, None)
             try:
                 read = talks.from_text(given.getvalue()[:talks.LARGEST_TALK + 1].decode("utf-8-sig"))

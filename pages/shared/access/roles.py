@@ -77,7 +77,7 @@ def known(claims: Mapping[str, Any]) -> Visitor:
         return Visitor("nobody", name, True)
     roles: tuple[Role, ...] = ("member", "viewer")
     for role in roles:
-        if any(_fits(value, pattern) for pattern in lists.get(role, [])):
+        if any(_fits(value, pattern) for pattern in _patterns(lists.get(role))):
             return Visitor(role, name, True)
     return Visitor("nobody", name, True)
 
@@ -85,6 +85,11 @@ def known(claims: Mapping[str, Any]) -> Visitor:
 def refusal() -> str:
     """Why the visitor may change nothing; empty where they may."""
     return "" if visitor().role == "member" else LOOKS
+
+
+def _patterns(given: object) -> list[object]:
+    """The list of a role; one pattern may stand without brackets, and is not read letter by letter."""
+    return [given] if isinstance(given, str) else given if isinstance(given, list) else []
 
 
 def _fits(value: str, pattern: object) -> bool:

@@ -8,12 +8,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.home import minute
 from pages.home.groups import grouped, likelihood
 from pages.home.purposes import PURPOSES
+from pages.shared import changing
 from pages.shared.checkpoints import gallery
 from tests.pages import demo
 from vaecore.evaluate.families import measured
@@ -52,6 +56,15 @@ assert not heavy, heavy
     done = subprocess.run([sys.executable, "-c", script], cwd=demo.ROOT, env=os.environ | {
         "PYTHONPATH": str(demo.ROOT)}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_double_click_is_one_press(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changing, "DOUBLE_CLICK", float("inf"))
+    monkeypatch.setattr(st, "session_state", state := dict[str, Any]())
+    minute._press()
+    assert state.pop("minute:pressed")  # the run is made
+    minute._press()
+    assert "minute:pressed" not in state
 
 
 def test_cards_show_the_numbers_of_the_files(root: Path) -> None:

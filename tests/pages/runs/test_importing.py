@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.runs import importing
 from vaecore import permission
 from vaecore.sharing import export_run
 from vaecore.store import Store
@@ -42,6 +44,14 @@ def test_a_run_comes_in_and_a_taken_name_is_another(tmp_path: Path) -> None:
     assert at.success[0].value == "Imported: mine."
     assert Store.default().find("mine").weights.is_file()
     assert "this one is 'mine-2'" in imported(whole, "mine").success[0].value
+
+
+def test_a_double_click_imports_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO(export_run("pca", tmp_path / "p.zip", store=GALLERY).read_bytes())
+    monkeypatch.setattr(st, "session_state", {"importing-turn": 0, "importing-name-0": "", "importing-name-1": ""})
+    for given, turn in ((file, 0), (file, 0), (None, 1)):  # the second half as the page was drawn before, or after
+        importing._take(given, turn)
+    assert [run.id for run in Store.default().runs()] == ["pca"]
 
 
 def test_what_is_refused_is_said(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import warm
+from pages.shared import changing, warm
 from pages.shared.words import escaped
 from tests.pages import demo
 from vaecore import permission, talks
@@ -60,6 +60,19 @@ def test_a_scene_is_kept_from_an_address(store: Store) -> None:
     [kept] = talks.talk("my-talk", store).scenes
     assert kept == Scene(address="/traverse?run=gallery/vae&z=1", title="Drag", equation=16)
     assert "keep" not in at.query_params and at.query_params["name"] in ("my-talk", ["my-talk"])
+
+
+def test_a_double_click_keeps_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changing, "DOUBLE_CLICK", float("inf"))
+    at = demo.open_page("talk")
+    for _ in range(2):  # as where the second half comes before the page is drawn anew
+        at.query_params["keep"] = "/traverse?run=gallery/vae"
+        at.run().button(key="talk-keep").click().run()
+    assert titles(store, "my-talk") == ["New scene"]
+    for _ in range(2):
+        at.selectbox(key="talk-name").set_value("lecture").run()
+        at.button(key="talk-copy").click().run()
+    assert not at.exception and talks.names(store) == ["lecture", "my-lecture", "my-talk"]
 
 
 def test_what_cannot_be_a_scene_is_said(store: Store) -> None:
@@ -136,8 +149,9 @@ def test_what_another_tab_did_meanwhile_is_kept(store: Store, mine: AppTest) -> 
 
 def test_scenes_are_moved_worded_and_removed_and_each_can_be_undone(store: Store, mine: AppTest) -> None:
     mine.radio(key="talk-scene").set_value(1).run()
+    next(each for each in mine.text_input if each.key and each.key.endswith("-title")).set_value("typed")
     mine.button(key="talk-Later").click().run()
-    assert titles(store) == ["one", "three", "two"] and mine.radio(key="talk-scene").value == 2
+    assert titles(store) == ["one", "three", "typed"] and mine.radio(key="talk-scene").value == 2
     mine.button(key="talk-undo").click().run()
     assert titles(store) == ["one", "two", "three"]
     mine.radio(key="talk-scene").set_value(0).run()

@@ -51,6 +51,14 @@ def test_another_claim_is_compared_where_the_secrets_say_so(secrets: dict[str, A
     assert roles.known(ADA).role == "nobody"
 
 
+def test_a_pattern_without_brackets_is_one_pattern(secrets: dict[str, Any]) -> None:
+    secrets["roles"] = {"member": "ada@lab.org", "viewer": "*@lab.org"}
+    assert [roles.known({**ADA, "email": email}).role for email in ("ada@lab.org", "bob@lab.org", "evil@x.com")] == [
+        "member", "viewer", "nobody"]
+    secrets["roles"] = {"member": {"*": True}, "viewer": True}
+    assert roles.known(ADA).role == "nobody"
+
+
 def test_without_lists_nobody_enters(secrets: dict[str, Any]) -> None:
     del secrets["roles"]
     assert roles.known(ADA).role == "nobody"
