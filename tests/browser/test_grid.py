@@ -95,12 +95,13 @@ def test_a_click_sets_the_hand_and_the_grid_follows_without_a_message(opened: Vi
     opened.no_stack_trace()
 
 
-def test_arrow_keys_and_enter_set_it_too(opened: Visitor, vae: Checkpoint) -> None:
+def test_arrow_keys_and_space_set_it_too_and_begin_no_walk(opened: Visitor, vae: Checkpoint) -> None:
     page = opened.page
     page.mouse.move(5, 5)
     page.locator(".grid .table").focus()
-    for key in ("ArrowRight", "ArrowRight", "Enter"):
+    for key in (" ", "ArrowRight", "ArrowRight", " "):
         page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Walk")).to_have_attribute("aria-pressed", "false")
     expect(page.locator(".grid .said")).to_contain_text(f"z{vae.order[0]} at +0.6 units")
     page.wait_for_timeout(500)
     assert units(opened, vae.size)[vae.order[0]] == pytest.approx(0.6)

@@ -68,6 +68,9 @@ def test_a_walk_through_drawn_codes_passes_them_without_a_kink(call: Call) -> No
         assert np.abs(bank - passed).max(1).min() < 1e-5, "one of the codes"
     steps = np.diff(way, axis=0)
     assert np.abs(np.diff(steps, axis=0)).max() < 0.02, "it turns gently, at the codes too"
+    far = call(WALK, "b => { const w = m.bankWalk(2 ** 31 - 2, Float32Array.from(b), 3, new Float32Array(24)); "
+               "return [0, 4, 8, 12, 16, 20].map(t => [...w(t)]); }", bank.ravel().tolist())
+    assert len({tuple(code) for code in far}) > 2, "under the largest seed it does not stand still"
 
 
 def test_a_seed_is_a_draw(call: Call) -> None:

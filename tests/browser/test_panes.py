@@ -133,6 +133,12 @@ def test_of_many_numbers_those_farthest_from_their_means_come_into_sight_at_rest
                                                     "means": [still.tolist(), moved.tolist()]})
     assert [name for name, *_ in first] == [f"number {n}" for n in range(1, 25)], "no row jumps while all moves"
     assert [name for name, *_ in later] == [f"number {n}" for n in range(7, 31)]
+    note = call("lib/panes.js", """e => {
+      const pane = m.paneOf(e);
+      pane.show({ mean: new Float32Array(30), sigma: new Float32Array(30) }, { what: "sigma" });
+      return pane.element.querySelector(".pane-note").textContent;
+    }""", described("x", vector))
+    assert note.startswith("The 24 of 30 columns whose σ is largest."), "of σ it is not the means"
 
 
 def test_a_label_says_its_likeliest_class(call: Call) -> None:

@@ -69,6 +69,14 @@ def test_keys_and_clock(visitor: Visitor) -> None:
     box: Any = plot.bounding_box()
     page.mouse.click(box["x"] + box["width"] - 12, box["y"] + 60)  # the end of its axis
     expect(root).to_have_attribute("data-frame", "19")
+    root.locator("summary").focus()
+    page.keyboard.press(" ")  # the menu's key, and not the player's
+    expect(root.locator("details")).to_have_attribute("open", "")
+    root.get_by_label("Scale").press("ArrowLeft")
+    expect(root).to_have_attribute("data-frame", "19")
+    expect(root).to_have_attribute("data-playing", "false")
+    with page.expect_download():
+        root.get_by_role("button", name="PNG").click()
     assert visitor.runs == runs, "nothing of this reaches the server"
     visitor.no_stack_trace()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -27,7 +28,7 @@ SCENE = """c => {
   c.translate(150, 90);
   c.rotate(0.4);
   c.scale(2, 2);
-  Object.assign(c, { fillStyle: "rgb(20 90 200)", globalAlpha: 0.5 });
+  Object.assign(c, { fillStyle: "color-mix(in srgb, rgb(20 90 200) 80%, white)", globalAlpha: 0.5 });
   c.fillRect(-10, -8, 30, 12);
   c.beginPath();
   c.arc(20, 10, 8, 0.5, 4.5);
@@ -40,7 +41,7 @@ SCENE = """c => {
   c.beginPath();
   c.arc(60, 90, 30, 0, 7);
   c.clip();
-  c.fillStyle = "green";
+  c.fillStyle = "rgba(0, 128, 0, 0.8)";
   c.fillRect(0, 0, 200, 200);
   c.restore();
   c.beginPath();
@@ -105,6 +106,9 @@ def test_an_svg_is_lines_and_words_and_nothing_in_it_is_markup(call: Call) -> No
     kinds = {element.tag.removeprefix(space) for element in root.iter()}
     assert kinds == {"svg", "g", "path", "text", "image", "clipPath"}
     assert all(element.get("href", "").startswith("data:image/png;base64,") for element in root.iter(f"{space}image"))
+    colours = {element.get(name, "none") for element in root.iter() for name in ("fill", "stroke")} - {"none"}
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours), "no reader knows more"
+    assert {"#437bd3", "#008000"} <= colours and 'fill-opacity="0.8"' in svg
     assert (root.get("width"), root.get("viewBox")) == ("200", "0 0 200 150")
     hostile = "{ width: 9, height: 9, draw: c => c.fillText('a\\u0000\\u0008<script>\\ud800', 1, 1) }"
     [text] = ElementTree.fromstring(call("lib/save.js", f"() => m.svgOf({hostile})")).iter(f"{space}text")
@@ -139,15 +143,19 @@ def test_names_of_files(call: Call, text: str, expected: str) -> None:
 
 
 def test_words_of_figures_of_one_width_keep_their_font(call: Call) -> None:
-    svg = call("lib/save.js", """() => {
+    svg, enlarged = call("lib/save.js", """() => {
       const words = document.body.appendChild(document.createElement("b"));
-      words.style = "font: italic 700 21px serif; font-variant-numeric: tabular-nums";
+      words.style = "display: block; width: 60px; font: italic 700 21px/30px serif; font-variant-numeric: tabular-nums";
       words.textContent = "0.25";
-      const told = m.svgOf(m.together({ name: "words", background: "#fff", parts: [{ words }] }));
+      const told = () => m.svgOf(m.together({ name: "words", background: "#fff", parts: [{ words }] }));
+      const plain = told();
+      words.style.zoom = 2;
+      const both = [plain, told()];
       words.remove();
-      return told;
+      return both;
     }""")
     assert "italic 700 21px serif" in svg
+    assert enlarged == svg, "in talk mode the file is the same"
 
 
 def test_the_button_unfolds_and_saves(call: Call) -> None:

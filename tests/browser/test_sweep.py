@@ -41,16 +41,21 @@ def test_the_distance_from_a_line_is_that_from_its_nearest_stretch(call: Call) -
 def test_points_are_filtered_by_hand_and_keys_and_a_link_shows_the_same(visitor: Visitor) -> None:
     made.swept(Store(visitor.app.store), lambda number, seed: -30.0 - number - 0.1 * seed)
     page = visitor.page
-    visitor.open("sweeps?sweep=zb")
-    page.wait_for_function(f"() => ({SAID})()?.startsWith('4 points. The best: point 1, Latent size 2')")
     sent: list[object] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    visitor.open("sweeps?sweep=zb")
+    page.wait_for_function(f"() => ({SAID})()?.startsWith('4 points. The best: point 1, Latent size 2')")
+    visitor.settle()
+    assert sent, "what goes to the server is seen"
+    sent.clear()
     axis = page.locator(".sweep .axis").nth(0)
     axis.hover(position={"x": 20, "y": 9})  # waits until nothing moves
     page.mouse.down()
     axis.hover(position={"x": 20, "y": 110}, force=True)
     page.mouse.up()
     page.wait_for_function(f"() => ({SAID})()?.startsWith('2 of 4 points. The best of them: point 3, Latent size 8')")
+    axis.click(button="right", position={"x": 20, "y": 60}, force=True)
+    page.wait_for_function(f"() => ({SAID})()?.startsWith('2 of 4 points.')")
     thumb = page.get_by_role("slider", name="Beta value: upper end of what is shown")
     thumb.focus()
     page.keyboard.press("ArrowDown")

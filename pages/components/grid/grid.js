@@ -253,8 +253,9 @@ class Grid {
 
   keys(event) {
     const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
-    if ((event.key === "Enter" || event.key === " ") && this.at) this.put();
-    else if (step) {
+    if (event.key === "Enter" || event.key === " ") {
+      if (this.at) this.put();
+    } else if (step) {
       const [row, column] = this.at ?? [0, Math.floor(this.message.values.length / 2)];
       const within = (value, most) => Math.max(0, Math.min(most - 1, value));
       const next = this.at ? [row + step[0], column + step[1]] : [row, column];

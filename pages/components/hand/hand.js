@@ -7,6 +7,7 @@ import { joined, LONGEST, onAsked, onBack, read, split, write } from "../lib/add
 import { button, field, range } from "../lib/controls.js";
 import { open, strength } from "../lib/density.js";
 import { make, setText, unpack } from "../lib/dom.js";
+import { keyOf } from "../lib/keys.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { move, moved, onMove } from "../lib/moved.js";
 import { Network } from "../lib/network.js";
@@ -606,7 +607,7 @@ export class Hand {
 
   // The space bar, unless something that takes it itself has the focus.
   space(event) {
-    if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || event.repeat || !this.player) return;
+    if (keyOf(event) !== " " || event.repeat || !this.player) return;
     const [target] = event.composedPath();
     if (!target.closest || target.closest(TAKEN) || !this.root.clientHeight) return;
     event.preventDefault();

@@ -23,7 +23,8 @@ export function gaussianWalk(seed, size) {
 // `wide` times as far from the `centres` of the Gaussians that they were drawn from.
 export function bankWalk(seed, bank, size, centres) {
   const count = bank.length / size;
-  const order = n => Math.floor(generator(seed * 2654435761 + n)() * count); // the n-th on the way
+  // the n-th on the way; a seed's own stretch of all 2^32, in whole numbers, however large both are
+  const order = n => Math.floor(generator(Math.imul(seed, 2654435761) + n)() * count);
   return (time, wide = 1) => {
     const at = time / STEP;
     const [first, t] = [Math.floor(at), at - Math.floor(at)];

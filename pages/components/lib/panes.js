@@ -72,17 +72,22 @@ class ImagePane extends Pane {
   }
 }
 
-// Stripes, and the numbers of the columns that lie farthest from their means, in the file's units.
+// Stripes, and the numbers of the columns that lie farthest from their means or have the largest σ, in the file's units.
 class VectorPane extends Pane {
   constructor(modality, side, numbers) {
     super(modality, side);
     this.picture = this.canvas();
     this.numbers = numbers;
-    const { names, shape, scale } = modality;
-    this.rows = rowsIn(this.element, Math.min(numbers, names.length), true);
+    this.rows = rowsIn(this.element, Math.min(numbers, modality.names.length), true);
     this.note = make("div", "pane-note", this.element);
+    this.explain("that lie farthest from their means");
+  }
+
+  // Which columns are in sight, and how long a bar is.
+  explain(which) {
+    const { numbers, modality: { names, shape, scale } } = this;
     setText(this.note, `${names.length > numbers ?
-      `The ${numbers} of ${shape[0].toLocaleString("en")} columns that lie farthest from their means. ` : ""}${
+      `The ${numbers} of ${shape[0].toLocaleString("en")} columns ${which}. ` : ""}${
       scale.length ? "In the file's units; bars in standard deviations, three at the end." : "Bars end at three."}`);
   }
 
@@ -91,6 +96,7 @@ class VectorPane extends Pane {
     const { beside } = options;
     const sigma = options.what === "sigma" && values.sigma;
     const apart = sigma || values.mean;
+    this.explain(sigma ? "whose σ is largest" : "that lie farthest from their means");
     paint(this.picture, apart, shape, sigma ? { top: topOf(sigma) } : {});
     const inUnits = (x, d) => (scale.length ? x * scale[d] + (sigma ? 0 : centre[d]) : x);
     const weights = Array.from(apart, x => even3(Math.abs(x)));

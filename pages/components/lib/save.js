@@ -16,6 +16,7 @@
 
 import { make } from "./dom.js";
 import { SvgContext } from "./svg.js";
+import { sizes } from "./talk.js";
 
 const SCALES = [1, 2, 4, 8];
 const MOST_SIDE = 8192; // px of a file
@@ -27,7 +28,7 @@ const AROUND = 12; // px around what is saved together
 // {swatch}, an element of one colour, or {words}, an element whose text is written.
 export function together({ name, background, parts }) {
   const seen = parts.map(part => ({ ...part, element: part.element ?? part.canvas ?? part.swatch ?? part.words }))
-    .map(part => ({ ...part, place: part.element.getBoundingClientRect() }))
+    .map(part => ({ ...part, place: placeOf(part.element) }))
     .filter(({ place }) => place.width > 0 && place.height > 0);
   if (seen.length === 0) return null;
   const end = (side, most) => most(...seen.map(({ place }) => place[side]));
@@ -55,6 +56,13 @@ export function together({ name, background, parts }) {
     }
   };
   return { name, width: Math.ceil(width), height: Math.ceil(height), background, draw };
+}
+
+// Where an element is seen, in its own px: those that it is drawn in, however much talk mode enlarges it.
+function placeOf(element) {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const { zoom } = sizes(element);
+  return DOMRect.fromRect({ x: left / zoom, y: top / zoom, width: width / zoom, height: height / zoom });
 }
 
 // A name that any system takes, and that no page reads as markup or a path.
@@ -138,7 +146,7 @@ export function saveButton(parent, viewOf) {
   const close = () => { box.open = false; };
   box.ontoggle = () => { // beside the left edge of a phone there is no room to its left
     menu.style.right = "";
-    const { left } = menu.getBoundingClientRect();
+    const { left } = placeOf(menu);
     if (left < AROUND) menu.style.right = `${left - AROUND}px`;
   };
   png.onclick = () => {

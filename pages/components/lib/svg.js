@@ -18,6 +18,8 @@ export class SvgContext {
       this.parent.setAttribute(name, value);
     }
     this.ruler = document.createElement("canvas").getContext("2d"); // measures words
+    this.dye = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true }); // shows what a colour is
+    this.colours = new Map();
     Object.assign(this, FIRST);
     this.matrix = new DOMMatrix();
     this.stack = [];
@@ -262,16 +264,30 @@ export class SvgContext {
   // -- elements
 
   get filled() {
-    return { fill: this.fillStyle, ...(this.globalAlpha < 1 && { "fill-opacity": this.globalAlpha }) };
+    return this.painted("fill", this.fillStyle);
+  }
+
+  // A colour as SVG 1.1 has it, whose readers know no `color-mix`, `oklch` or `rgba`: six digits, and opacity apart.
+  painted(what, colour) {
+    if (!this.colours.has(colour)) {
+      this.dye.fillStyle = "#000";
+      this.dye.fillStyle = colour;
+      this.dye.clearRect(0, 0, 1, 1);
+      this.dye.fillRect(0, 0, 1, 1);
+      const [r, g, b, alpha] = this.dye.getImageData(0, 0, 1, 1).data;
+      this.colours.set(colour, [`#${[r, g, b].map(v => v.toString(16).padStart(2, "0")).join("")}`, alpha / 255]);
+    }
+    const [opaque, alpha] = this.colours.get(colour);
+    const opacity = alpha * this.globalAlpha;
+    return { [what]: opaque, ...(opacity < 1 && { [`${what}-opacity`]: Number(opacity.toFixed(3)) }) };
   }
 
   get stroked() {
-    const { strokeStyle, lineWidth, globalAlpha, dash, lineJoin, lineCap, enlarged } = this;
+    const { lineWidth, dash, lineJoin, lineCap, enlarged } = this;
     return {
-      fill: "none", stroke: strokeStyle, "stroke-width": short(lineWidth * enlarged),
+      fill: "none", ...this.painted("stroke", this.strokeStyle), "stroke-width": short(lineWidth * enlarged),
       ...(lineJoin !== "miter" && { "stroke-linejoin": lineJoin }),
       ...(lineCap !== "butt" && { "stroke-linecap": lineCap }),
-      ...(globalAlpha < 1 && { "stroke-opacity": globalAlpha }),
       ...(dash.length > 0 && { "stroke-dasharray": dash.map(part => short(part * enlarged)).join(" ") }),
     };
   }

@@ -12,7 +12,8 @@ import { saveButton, together } from "../lib/save.js";
 const TRAIL = 5; // snapshots
 const FADED = 0.15; // opacity of the others while one run is raised
 const SPEEDS = [0.5, 1, 2, 4];
-const EDITING = "input, textarea, select, button, a, [contenteditable], [role=slider], [role=combobox], [role=tab]";
+const PRESSED = "button, a, summary";
+const EDITING = "input, textarea, select, button, a, summary, [contenteditable], [role=slider], [role=combobox], [role=tab]";
 
 const KINDS = {
   tracks: parent => new Trajectories(parent), paths: parent => new Paths(parent), spectra: parent => new Spectra(parent),
@@ -174,15 +175,16 @@ class Trajectories extends View {
   key(event) {
     const target = event.composedPath()[0];
     const inside = this.root.contains(target);
-    const free = this.root.matches(":hover") && !(target instanceof Element && target.closest(EDITING));
+    const has = elements => target instanceof Element && target.closest(elements) !== null;
+    const free = this.root.matches(":hover") && !has(EDITING);
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || this.steps.length < 2) return;
-    if (!(inside || free) || target === this.speed || (event.key === " " && target === this.play)) return;
+    if (!(inside || free) || has("select") || (event.key === " " && has(PRESSED))) return;
     const action = {
       ArrowLeft: () => this.stepBy(-1),
       ArrowRight: () => this.stepBy(1),
       Home: () => this.jump(0),
       End: () => this.jump(this.end),
-      " ": () => this.toggle(),
+      " ": () => event.repeat || this.toggle(),
     }[event.key];
     if (!action) return;
     event.preventDefault();

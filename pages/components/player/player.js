@@ -23,7 +23,7 @@ const TEXT = 14; // px
 const MARGIN = { left: 54, right: 12, top: 14, bottom: 40 }; // px around a chart
 const PATIENCE = 3000; // ms until a branch can be asked for again if no answer has come
 const CHART = 280; // px: narrower charts are put into fewer columns
-const PRESSED = "button, a, [role=button]"; // these want the space bar, and no arrows
+const PRESSED = "button, a, summary, [role=button]"; // these want the space bar, and no arrows
 const EDITING = "input, textarea, select, [contenteditable], [role=slider], [role=combobox], [role=tab], [tabindex]";
 const ICONS = {
   play: "M5 3v14l12-7z",
@@ -74,7 +74,7 @@ class Player {
     this.root.addEventListener("focusin", () => (latest = this));
     // A click must not leave the focus on a button: the space bar then plays, as one expects on a stage.
     this.root.addEventListener("mousedown", event => {
-      if (event.target.closest("select, input, .title")) return;
+      if (event.target.closest("select, input, .title, .menu")) return; // a menu closes when the focus leaves it
       event.preventDefault();
       this.root.focus({ preventScroll: true });
     });
@@ -358,7 +358,8 @@ class Player {
     const over = free && this.root.matches(":hover");
     const idle = latest === this && (pressed || target === document.body || target === document.documentElement);
     const scrolls = event.key === "Home" || event.key === "End"; // the page, unless the player is meant
-    if (!(inside || over || (idle && !scrolls)) || target === this.speed || this.end < 1) return;
+    const chooses = target instanceof Element && target.closest("select");
+    if (!(inside || over || (idle && !scrolls)) || chooses || this.end < 1) return;
     const tile = inside && target.closest(".tile"); // the chosen one leaves the space bar to us
     if (event.key === " " && pressed && !tile) return;
     const action = {

@@ -196,6 +196,7 @@ export class Inspector {
       this.divider.setAttribute("aria-valuemin", 0);
       this.divider.setAttribute("aria-valuemax", 100);
       over.onpointerdown = event => {
+        if (event.button) return;
         over.setPointerCapture(event.pointerId);
         this.divider.focus({ preventScroll: true });
         this.drag(event, over);

@@ -5,6 +5,7 @@
 import { onBack, read, write } from "../lib/address.js";
 import { button, field, range } from "../lib/controls.js";
 import { make, setText, unpack } from "../lib/dom.js";
+import { keyOf } from "../lib/keys.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { lapOf, paintOf, readTheme } from "../lib/palette.js";
 import { saveButton } from "../lib/save.js";
@@ -45,7 +46,7 @@ class Rows {
     this.inspector = new Inspector(this);
     this.body = make("div", "tables", this.root);
     this.root.onkeydown = event => {
-      if (event.key !== " " || event.composedPath()[0].matches("button, select, summary, input[type=number]")) return;
+      if (keyOf(event) !== " " || event.repeat || event.composedPath()[0].matches("button, summary")) return;
       event.preventDefault();
       this.play();
     };

@@ -5,7 +5,7 @@
 
 import { button } from "../lib/controls.js";
 import { make, setText } from "../lib/dom.js";
-import { typed } from "../lib/keys.js";
+import { keyOf, typed } from "../lib/keys.js";
 import { partOf } from "../lib/talk.js";
 import { KEYS, stepOf } from "./keys.js";
 import { clock, planned } from "./clock.js";
@@ -27,7 +27,7 @@ class Stage {
     this.root = make("main", "stage", document.body);
     this.over = make("aside", "over", document.body);
     this.over.hidden = true;
-    this.at = Math.min(talk.scenes.length, Math.max(1, Number(asked.get("scene")) || 1)) - 1;
+    this.at = Math.min(talk.scenes.length, Math.max(1, Math.floor(asked.get("scene")) || 1)) - 1;
     channel.onmessage = ({ data }) => {
       if (data.by) this.step(data.by);
       else if (data.again) this.begin();
@@ -213,7 +213,7 @@ class Notes {
       draw();
     };
     addEventListener("keydown", event => {
-      const by = stepOf(event.key);
+      const by = stepOf(keyOf(event)); // Ctrl and P prints the notes
       if (by) channel.postMessage({ by });
     });
     setInterval(draw, 1000);

@@ -120,6 +120,7 @@ class Sweep {
     let begun = null;
     let pressed = null;
     box.onpointerdown = event => {
+      if (event.button) return;
       box.setPointerCapture(event.pointerId);
       const [low, high] = this.filters[index] ?? [0, 1];
       const thumb = thumbs.indexOf(event.composedPath()[0]);
@@ -135,7 +136,7 @@ class Sweep {
       if (begun !== null && Math.abs(at(event) - pressed) <= 0.01 && begun === pressed) this.keep(index, undefined);
       begun = null;
     };
-    box.onpointercancel = () => (begun = null);
+    box.onpointercancel = box.onlostpointercapture = () => (begun = null);
     return { box, range, thumbs };
   }
 

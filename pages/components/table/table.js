@@ -252,7 +252,7 @@ class Table {
   }
 
   onKey(event) {
-    if (event.target !== this.frame && event.key !== "Escape") return; // a button of the head has keys of its own
+    if (event.target !== this.frame) return; // a button of the head has keys of its own
     const row = this.visible[this.active];
     const page = Math.max(1, Math.floor((this.frame.clientHeight - HEAD) / ROW) - 1);
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };

@@ -171,7 +171,7 @@ class Water {
     setText(this.play, this.moving ? "Pause" : live ? "Follow" : "Play");
     this.play.title = this.moving ? "Stand still" : live ? "Go on with the training" : "From here on, as it was trained";
     const share = this.at / total;
-    if (document.activeElement !== this.slider || this.moving) this.slider.value = share;
+    this.slider.value = share;
     setText(this.said, this.clock(share));
     for (const figure of [this.truth, this.model, this.course]) {
       const context = blank(figure.canvas);
