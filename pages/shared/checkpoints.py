@@ -63,7 +63,7 @@ FAMILIES = Page(
     "See its samples beside those of others.")
 PAGES: dict[str, Page] = {  # by the view that it shows
     "single": TRAVERSE, "codeless": FAMILIES, "sentence": SENTENCES, "crossmodal": CROSS_MODAL, "clip": VIDEO}
-SHOWN_FIRST = ("sentences-cyclical", "svg-lp-mnist")  # of text, of clips: what a page opens where nothing was chosen
+SHOWN_FIRST = ("sentences-free-bits", "svg-lp-mnist")  # of text, of clips: what a page opens where nothing was chosen
 MAX_WATCHED, MAX_COMPARED = 8, 12  # runs that Monitor, and Compare, show at once
 # Parameters of the address that speak of the run which is shown, and mean nothing to another; with the codes of several
 # latents, `z.<latent>`, and directions, `d.<name>`.
