@@ -61,7 +61,8 @@ def check(config: RunConfig, dataset: Dataset) -> None:
         most = max(1, size * free // needed)
         raise problem("data.train_limit", config.data.train_limit, f"{config.model.title} is solved on all {size:,} "
                       f"training observations at once, which takes {needed:,} bytes of memory, and {free:,} are free.",
-                      f"Use at most {most:,}, or a family that reads them by batches.", f"data.train_limit={most}")
+                      f"Use at most {most:,}, or a family that reads them by batches.",
+                      (f"data.train_limit={most}", *(["data.held_out=0.1"] if dataset.in_sample else [])))
     if isinstance(config.training.inference, Aggressive) and not config.model.has_kl:
         raise problem("training.inference.kind", "aggressive", f"{config.model.title} has no posterior that could lag "
                       "behind.", "Use together, or a family with a KL.", "training.inference.kind=together")

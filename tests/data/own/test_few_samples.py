@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages import demo
 from vaecore.data.own.aligned import Aligned
+from vaecore.data.own.table import Table
 from vaecore.explore import Checkpoint
 from vaecore.explore.crossmodal import CrossModal
 from vaecore.modalities import Vector
@@ -117,6 +118,15 @@ def test_gaps_of_a_block(tmp_path: Path, gaps: str, seen: int, said: str) -> Non
     place = np.flatnonzero(np.random.default_rng(0).permutation(40) == 4)[0]
     assert train_.arrays["lipids"][place, 2] == pytest.approx(0, abs=1e-6)
     assert "'genes.csv': column 'mouse': different in every row" in dataset.left_out[0]
+
+
+def test_a_fit_on_some_rows_is_never_called_in_sample(tmp_path: Path) -> None:
+    """Evaluated were 40, of which 20 had been learned from."""
+    folder = mice(tmp_path / "mice")
+    for data in (Table(path=str(tmp_path / "one.csv"), held_out=0), Aligned(path=str(folder), held_out=0)):
+        with pytest.raises(ConfigError, match=r"data\.train_limit: .* would be 20 of 40\. Use 0, or hold out a share"):
+            data.model_copy(update={"train_limit": 20}).load()
+        assert data.model_copy(update={"train_limit": 40}).load().in_sample
 
 
 def test_the_pages_show_all_rows_with_names_and_units(tmp_path: Path, configure: Callable[..., Any],

@@ -112,7 +112,21 @@ def test_footage_of_4k_is_made_small_frame_by_frame(monkeypatch: pytest.MonkeyPa
     assert clip.shape == (3, 3, 32, 32)
     assert sizes == [(57, 32)] * 3  # what leaves the decoder has the size that is asked for
     monkeypatch.setattr(clip_file, "MAX_DECODED_PIXELS", 2 * 3840 * 2160)
-    assert len(read("a.mp4", data)[0]) == 2
+    done: list[str] = []
+    assert len(read("a.mp4", data, tell=done.append)[0]) == 2
+    assert done == ["left out: the frames after the first 2: of a file 16,588,800 pixels are read, so make its frames "
+                    "smaller to keep all"]
+
+
+def test_frames_that_are_too_many_pixels_are_said_to_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                                 ) -> None:
+    (tmp_path / "a.gif").write_bytes(gif(20))
+    for room, said in ((20, ()), (19, ("a.gif: the frames after the first 19: of a file 22,800 pixels",))):
+        monkeypatch.setattr(clip_file, "MAX_DECODED_PIXELS", room * 40 * 30)
+        dataset = OwnClips(path=str(tmp_path / "a.gif"), size=8, frames=4).load()
+        assert "resampled" not in dataset.source and len(dataset.left_out) == len(said)
+        assert f"1 clip, {room} frames" in dataset.source
+        assert all(told.startswith(start) for told, start in zip(dataset.left_out, said, strict=True))
 
 
 def test_a_film_held_upright_stands_upright() -> None:

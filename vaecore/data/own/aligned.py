@@ -184,8 +184,9 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
                         f"Use at most {MAX_ARRAYS_BYTES:,}: fewer samples, say, or smaller images.")
 
     def _split(self, samples: int) -> dict[SplitName, NDArray[np.int64]]:
-        held_out = max(1, round(self.held_out * samples)) if self.held_out else 0
-        rows = splitting.by_seed(np.arange(samples), held_out, self.split_seed)
+        order = np.arange(samples)
+        rows = (splitting.by_seed(order, max(1, round(self.held_out * samples)), self.split_seed) if self.held_out else
+                splitting.in_all(order, self.split_seed, self.train_limit))
         # Cut to the limit at once: means and vocabularies are of what is trained on.
         return {**rows, "train": rows["train"][: self.train_limit or None]}
 

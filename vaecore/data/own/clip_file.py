@@ -60,7 +60,7 @@ def read_clip(source: Path | tuple[str, bytes], *, size: int | Size, most_frames
     frames of another aspect come to it says `fit`: cut around their centre, whole on black, or stretched. Without a
     `size` they are cut to their central square and keep its side, up to 256. Of a long film of huge frames only the
     first are read: 480 of 4K. Frames that are shown for unequal times are repeated or left out until all are shown for
-    the usual time, which `tell` is told.
+    the usual time. `tell` is told of both.
     Raises `ConfigError`, which names the file as a fault of `field`, for one that cannot be used, and `DataUnavailable`
     where the decoder of films is not installed.
     """
@@ -71,10 +71,11 @@ def read_clip(source: Path | tuple[str, bytes], *, size: int | Size, most_frames
 
 def read_clips(source: Path | tuple[str, bytes], *, size: int | Size, most_frames: int, grey: bool, fit: Fit = "crop",
                most_clips: int = MAX_CLIPS, field: str = "data.path", tell: Tell = lambda _: None,
-               meanwhile: Callable[[], object] = lambda: None) -> tuple[list[Clip], float]:
+               left: Tell | None = None, meanwhile: Callable[[], object] = lambda: None) -> tuple[list[Clip], float]:
     """All clips of a file, at most `most_clips`, as `read_clip`: an .npz may have several.
 
-    `meanwhile` is called at each frame of a film, and what it raises ends the reading.
+    `left` is told in the place of `tell` which frames were left unread. `meanwhile` is called at each frame of a film,
+    and what it raises ends the reading.
     """
     name, data = source if isinstance(source, tuple) else (str(source), contents(str(source), "clip"))
     framing = Framing((size, size) if isinstance(size, int) else size, grey, fit)
@@ -87,8 +88,17 @@ def read_clips(source: Path | tuple[str, bytes], *, size: int | Size, most_frame
         return _arrays(data, framing, most_frames, most_clips, fault), 0.0
     if ending not in ENDINGS:
         raise fault("is no clip by its name.", f"Give a file that ends in {', '.join(ENDINGS)}.")
-    read = _gif(data, fault) if ending == ".gif" else _film(data, FORMATS[ending], framing, fault)
     frames: list[Clip] = []
+
+    def full() -> None:
+        said = (f"the frames after the first {len(frames):,}: of a file {MAX_DECODED_PIXELS:,} pixels are read, so "
+                "make its frames smaller to keep all")
+        if left is None:
+            tell(f"left out: {said}")
+        else:
+            left(said)
+
+    read = _gif(data, fault, full) if ending == ".gif" else _film(data, FORMATS[ending], framing, fault, full)
     begins: list[float] = []
     rate = lasts = 0.0
     for frame, begin, lasts, rate in read:  # noqa: B007 (the last rate is that of the clip)
@@ -178,8 +188,11 @@ def framed(image: Image.Image, framing: Framing) -> Clip:
     return array[None] if framing.grey else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
-def _gif(data: bytes, fault: Fault) -> Iterator[Shown]:
-    """Its frames on white, one by one, when and for how long each is shown, and the frames a second so far."""
+def _gif(data: bytes, fault: Fault, full: Callable[[], None]) -> Iterator[Shown]:
+    """Its frames on white, one by one, when and for how long each is shown, and the frames a second so far.
+
+    `full` is called where there are more than are read.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is ours
@@ -187,10 +200,14 @@ def _gif(data: bytes, fault: Fault) -> Iterator[Shown]:
         _check_size(image.width, image.height, fault, MAX_GIF_SIDE)
         white = Image.new("RGBA", image.size, "white")
         shown = 0.0
-        for index in range(MAX_DECODED_PIXELS // (image.width * image.height)):
+        most = MAX_DECODED_PIXELS // (image.width * image.height)
+        for index in range(most + 1):
             try:
                 image.seek(index)
             except EOFError:
+                return
+            if index == most:
+                full()
                 return
             _check_size(image.width, image.height, fault, MAX_GIF_SIDE)  # a later frame may reach out of the first
             duration = float(image.info.get("duration", 0)) / 1_000
@@ -210,9 +227,11 @@ def _gif(data: bytes, fault: Fault) -> Iterator[Shown]:
                     "Save it again, or as MP4.") from None
 
 
-def _film(data: bytes, form: str, framing: Framing, fault: Fault) -> Iterator[Shown]:
-    """Its frames, small as soon as each is decoded, when and for how long each is shown, and the frames a
-    second."""
+def _film(data: bytes, form: str, framing: Framing, fault: Fault, full: Callable[[], None]) -> Iterator[Shown]:
+    """Its frames, small as soon as each is decoded, when and for how long each is shown, and the frames a second.
+
+    `full` is called where there are more than are read.
+    """
     try:
         import av
     except ImportError:
@@ -235,6 +254,7 @@ def _film(data: bytes, form: str, framing: Framing, fault: Fault) -> Iterator[Sh
                 _check_size(frame.width, frame.height, fault)
                 decoded += frame.width * frame.height
                 if decoded > MAX_DECODED_PIXELS:
+                    full()
                     return
                 begin = math.nan if frame.time is None else frame.time
                 lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0

@@ -131,10 +131,13 @@ class OwnClips(OwnFile):
             room = (MAX_ARRAYS_BYTES - sum(clip.nbytes for clip in clips)) // ((1 if self.grey else 3) * height * width)
             place = str(Path(self.path) / name) if name else self.path
             called, before = Path(place).name, len(resampled)
+            unread_frames: list[str] = []
             found, rate = read_clips((place, content), size=(height, width), fit=self.fit, grey=self.grey,
                                      most_frames=min(MAX_FRAMES, max(1, room)) + 1,
-                                     tell=resampled.append, meanwhile=partial(told, so_far))
+                                     tell=resampled.append, left=unread_frames.append,
+                                     meanwhile=partial(told, so_far))
             resampled[before:] = (f"{called}: {said}" for said in resampled[before:])
+            left_out += [f"{called}: {said}" for said in unread_frames]
             if any(len(clip) > MAX_FRAMES for clip in found):
                 left_out.append(f"{called}: the frames after the first {MAX_FRAMES:,}")
                 found = [clip[:MAX_FRAMES] for clip in found]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data.base import SPLITS, SplitName
+from vaecore.schema import problem
 
 Rows = NDArray[np.int64]
 ALL_ROWS = "nothing held out: fitted on all rows, and evaluated on the same, in-sample"
@@ -34,9 +35,17 @@ def held_out(count: int, share: float) -> int:
 
 
 def by_seed(rows: Rows, held: int, seed: int) -> dict[SplitName, Rows]:
-    """Shuffled; the last are for validation and test, `held` each. Without any, all are in each."""
-    order = np.random.default_rng(seed).permutation(rows)
-    return in_order(order, held) if held else dict.fromkeys(SPLITS, order)
+    """Shuffled; the last are for validation and test, `held` each."""
+    return in_order(np.random.default_rng(seed).permutation(rows), held)
+
+
+def in_all(rows: Rows, seed: int, limit: int) -> dict[SplitName, Rows]:
+    """Shuffled, and all in each split; raises `ConfigError` where only the first `limit` are to be learned from."""
+    if 0 < limit < len(rows):
+        raise problem("data.train_limit", limit, f"with data.held_out=0 a fit is evaluated on what it was fitted on, "
+                      f"which would be {limit:,} of {len(rows):,}.", "Use 0, or hold out a share.",
+                      "data.train_limit=0", "data.held_out=0.1")
+    return dict.fromkeys(SPLITS, np.random.default_rng(seed).permutation(rows))
 
 
 def in_order(rows: Rows, held: int) -> dict[SplitName, Rows]:

@@ -207,7 +207,7 @@ class Table(OwnFile):
             found, lacking = by_column(table, rows, split, max(1, count), self.split_seed)
             return found, f"by the file's own split, column {quoted(table.names[split])}{lacking}"
         if not count:
-            return splitting.by_seed(rows, 0, self.split_seed), splitting.ALL_ROWS
+            return splitting.in_all(rows, self.split_seed, self.train_limit), splitting.ALL_ROWS
         if group is not None:
             return (by_group(table, rows, group, self.held_out, self.split_seed),
                     f"by group {quoted(table.names[group])}, seed {self.split_seed}")
