@@ -137,6 +137,10 @@ def test_changed_sets_fields() -> None:
     assert config.model.network.channels == (8, 16, 32)
     assert config.data.pixels == "binary-dynamic"
     assert start == preset("vae-mnist")  # the one given is not touched
+    assert changed(start, ["training.epochs=010"]).training.epochs == 10  # which YAML 1.1 has as eight
+    with pytest.raises(ConfigError, match="'1:30' is not a whole number"):  # ... and as ninety
+        changed(start, ["training.epochs=1:30"])
+    assert from_text("data: {name: digits}\nmodel: {family: pca}\nseed: 012").seed == 12
     assert changed(start, []) == start
 
 

@@ -1,7 +1,11 @@
-"""YAML from anywhere: safe values only, and no `*alias`: a few nested ones stand for more than memory holds."""
+"""YAML from anywhere: safe values only, and no `*alias`: a few nested ones stand for more than memory holds.
+
+Numbers are what a person reads: YAML 1.1 has 010 for eight and 1:30 for ninety; here they are ten and a text.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -12,6 +16,20 @@ class _NoAliases(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not read here")
         return super().compose_node(parent, index)
+
+    def construct_yaml_int(self, node: Any) -> Any:
+        text = self.construct_scalar(node)
+        if ":" in text:
+            return text
+        return int(text.replace("_", "")) if re.fullmatch(r"[-+]?0[0-7_]+", text) else super().construct_yaml_int(node)
+
+    def construct_yaml_float(self, node: Any) -> Any:
+        text = self.construct_scalar(node)
+        return text if ":" in text else super().construct_yaml_float(node)
+
+
+_NoAliases.add_constructor("tag:yaml.org,2002:int", _NoAliases.construct_yaml_int)
+_NoAliases.add_constructor("tag:yaml.org,2002:float", _NoAliases.construct_yaml_float)
 
 
 def read_yaml(text: str) -> Any:

@@ -31,7 +31,7 @@ def test_a_grid_is_every_combination_the_last_field_changing_fastest() -> None:
 @pytest.mark.parametrize(("text", "values"), [
     ("0.1..10:log:5", (0.1, 0.316228, 1.0, 3.16228, 10.0)), ("0..1:3", (0.0, 0.5, 1.0)), ("0.1–0.3 : 2", (0.1, 0.3)),
     ("1e-4..1e-2:log:3", (1e-4, 1e-3, 1e-2)), ("adam, sgd", ("adam", "sgd")), ("[64],[64, 32]", ((64,), (64, 32))),
-    ("1e-3, true", (1e-3, True))])
+    ("1e-3, true", (1e-3, True)), ("010, 020", (10, 20))])
 def test_a_range_and_a_list_as_they_are_typed(text: str, values: tuple[object, ...]) -> None:
     assert points.axis("f", text, whole=False).listed == values
 
@@ -44,7 +44,7 @@ def test_a_field_of_whole_numbers_has_whole_numbers() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "10..1", "0..1:log", "1..2:often", "{a: 1}", "1..2:1", "2, 2", "1.5..3:whole",
-                                  "0.1..1:" + "9" * 5_000], ids=range(9))
+                                  "0.1..1:" + "9" * 5_000, "&a [*a]", "&a [1],&b [*a,*a]"], ids=range(11))
 def test_what_is_no_axis_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         points.axis("training.learning_rate", text, whole=False)

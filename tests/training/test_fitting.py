@@ -251,6 +251,7 @@ def test_what_is_not_asked_for_makes_no_difference(
         chosen = changed(config, [*each.settings, *FEW])
         hidden, learned = unread(chosen, dataset.modalities), trained(chosen, dataset)
         assert hidden <= OTHER.keys(), "another value is wanted here"
+        assert ("training.precision" in hidden) == chosen.model.closed_form  # nothing is solved in half precision
         again = trained(changed(chosen, [setting for field in sorted(hidden) for setting in OTHER[field]]), dataset)
         assert all(torch.equal(again[name], learned[name]) for name in learned), f"{each.tag}: {sorted(hidden)}"
 
@@ -262,7 +263,8 @@ OTHER: dict[str, list[str]] = {  # another value of each field that is ever hidd
     "training.rate": ["training.rate={kind: cosine}"], "training.optimizer": ["training.optimizer=sgd"],
     "training.weight_decay": ["training.weight_decay=0.1"], "training.clip_norm": ["training.clip_norm=0.001"],
     "training.evaluate_every": ["training.evaluate_every=3"], "training.patience": ["training.patience=2"],
-    "training.graphs": ["training.graphs=true"], "training.pace": ["training.pace=1000"],
+    "training.graphs": ["training.graphs=true"], "training.precision": ["training.precision=bfloat16"],
+    "training.pace": ["training.pace=1000"],
     "training.keep": ["training.keep=last"], "training.snapshots": ["training.snapshots=2"],
     "training.snapshot_points": ["training.snapshot_points=5"], "training.checkpoints": ["training.checkpoints=0"],
     "data.binarisation_seed": ["data.binarisation_seed=5"], "model.sigma": ["model.sigma=0.7"],

@@ -191,6 +191,7 @@ def test_a_ramp_that_leaves_no_step_level_is_refused(configure: Any) -> None:
     check(configure(small(beta=beta)), dataset)
     with pytest.raises(ConfigError, match="at most 3"):
         check(configure(small(beta=beta | {"cycles": 4})), dataset)
+    CyclicalBeta(cycles=3, ramp=0.9).check(30)  # 10 steps each: 1 - 0.9 is a little less than a tenth
 
 
 @pytest.mark.parametrize(("beta", "first"), [

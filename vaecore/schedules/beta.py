@@ -122,7 +122,8 @@ class CyclicalBeta(_Ramp):
 
     def check(self, total: int) -> None:
         """Each cycle has two steps, and the last step is on the level part if there is one."""
-        most = int(total * min(0.5, 1 - self.ramp)) if self.ramp < 1 else total // 2
+        # 1 - 0.9 is a little less than a tenth: ten steps, of which the last is level, do fit
+        most = int(total * min(0.5, 1 - self.ramp) + 1e-9) if self.ramp < 1 else total // 2
         if total and self.cycles > max(1, most):
             raise problem("training.beta.cycles", self.cycles, f"{self.cycles} cycles do not fit into {total:,} "
                           f"training steps with a ramp over {self.ramp:g} of each.", f"Use at most {max(1, most):,}, "

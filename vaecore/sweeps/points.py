@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from vaecore.plain_yaml import read_yaml
 from vaecore.schema import parse, problem
 from vaecore.sweeps.declared import MAX_RUNS, MAX_VALUES, Grid, Point, Random, Range, Search, Sweep, Value, Values
 
@@ -104,7 +105,7 @@ def axis(field: str, text: str, *, whole: bool) -> Values | Range:
 
 def _listed(field: str, text: str) -> list[Value]:
     try:
-        values = yaml.safe_load(f"[{text}]") if text.strip() else None
+        values = read_yaml(f"[{text}]") if text.strip() else None
     except (yaml.YAMLError, ValueError, RecursionError):
         values = None
     if not values or not all(isinstance(value, bool | int | float | str | list) for value in values):

@@ -324,7 +324,7 @@ def _tags(value: BaseModel, path: str) -> Iterator[str]:
 # Of a training without steps: all but where it runs, and on how many threads.
 STEPWISE = ("epochs", "batch_size", "learning_rate", "beta", "kl", "inference", "rate", "optimizer", "weight_decay",
             "clip_norm", "evaluate_every", "patience", "keep", "snapshots", "snapshot_points", "checkpoints", "graphs",
-            "pace")
+            "precision", "pace")
 
 
 def unread(config: RunConfig, modalities: Modalities) -> set[str]:

@@ -170,8 +170,8 @@ def evaluate(model: Family, feed: Feed, seed: int, *, each: Callable[[str, Tenso
         return {name: float(value) for (t, name), value in mean.items() if t == term}
 
     def errors() -> dict[str, float]:
-        """Means over the observations that have the modality."""
-        return {name: value / max(1 / n, seen.get(name, 1.0)) for name, value in scalars("mse").items()}
+        """Means over the observations that have the modality; nothing of one that none has."""
+        return {name: value / share for name, value in scalars("mse").items() if (share := seen.get(name, 1.0))}
 
     def vectors(term: str) -> dict[str, list[float]]:
         return {name: value.tolist() for (t, name), value in mean.items() if t == term}
