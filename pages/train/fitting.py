@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FAMILY = "model.family"
 SEEN = "train:followed"  # the origin, the data and the family that the form has followed
-MADE = "train:adapted"  # the configuration before, and what was changed, in words
+MADE = "train:adapted"  # the configurations before and after, and what was changed, in words
 
 
 def follow(origin: Origin, config: RunConfig | None) -> bool:
@@ -50,7 +50,7 @@ def follow(origin: Origin, config: RunConfig | None) -> bool:
     if not changes:
         st.session_state.pop(MADE, None)
         return False
-    st.session_state[MADE] = (config.to_json(), changes)
+    st.session_state[MADE] = (config.to_json(), found.to_json(), changes)
     draft.enter(FORM, found)
     return True
 
@@ -59,7 +59,7 @@ def told() -> None:
     """What followed from the data, and how to take it back."""
     if not (made := st.session_state.get(MADE)):
         return
-    lines = "\n".join(f"- {escaped(sentence)}" for sentence in made[1])
+    lines = "\n".join(f"- {escaped(sentence)}" for sentence in made[2])
     with st.container(border=True, key="train-adapted", gap="small"):
         st.markdown(f":material/conversion_path: **The model follows the data**\n{lines}")
         st.button("Undo", key="train-adapted-undo", icon=":material/undo:", on_click=undo,
@@ -67,13 +67,13 @@ def told() -> None:
 
 
 def undo() -> None:
-    """Put back what stood there before the form followed the data."""
+    """Put back what stood there before the form followed the data; what was entered since stays."""
     from vaecore.config import RunConfig
 
-    before = RunConfig.model_validate_json(st.session_state.pop(MADE)[0])
+    before, after = map(RunConfig.model_validate_json, st.session_state.pop(MADE)[:2])
     begun, data, _ = st.session_state[SEEN]
     st.session_state[SEEN] = (begun, data, before.model.tag)
-    draft.enter(FORM, before)
+    draft.enter(FORM, before, instead=after)
 
 
 def make_fit(origin: Origin, settings: Sequence[str]) -> None:

@@ -315,7 +315,9 @@ def placed(origin: Origin) -> Origin:
         text = run.config().to_json()  # its new place was given
     except (StoreError, ConfigError):
         return origin
-    st.session_state["train:origin"] = origin = dataclasses.replace(origin, text=text)
+    before, origin = origin.start(), dataclasses.replace(origin, text=text)
+    st.session_state["train:origin"] = origin
+    draft.go_on(FORM, origin.start(), instead=before)
     return origin
 
 
@@ -349,14 +351,15 @@ def create(origin: Origin, config: RunConfig, name: str) -> Run:
 def command(origin: Origin, config: RunConfig, seeds: int = 1) -> str:
     """The same on the command line: a fork, or the nearest preset with what differs."""
     from vaecore.config import differences, preset
-    from vaecore.named import presets
+    from vaecore.named import declarations
 
     if origin.source:
         base, words = origin.base(), ["vaecore", "fork", origin.run, "--from", origin.source]
         words += ["--anew", origin.anew] if origin.anew else []
     else:
+        named, values = declarations().presets, config.model_dump(mode="json")  # those are read once
         near = origin.name if origin.preset else min(
-            presets(), key=lambda name: len(differences([preset(name), config])))
+            named, key=lambda name: len(differences([dict(named[name]), values])))
         base, words = preset(near), ["vaecore", "train", "--preset", near]
         if config.data != base.data:  # what followed from them is entered already, or was taken back
             words.append("--exactly")

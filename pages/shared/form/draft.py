@@ -3,7 +3,7 @@ until another configuration is given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,18 +81,34 @@ def fill(key: str, path: str, value: Any) -> None:
     Draft(key).place(path, value)
 
 
-def enter(key: str, config: Strict) -> None:
-    """Enter a whole configuration for the visitor. Only before the form is drawn."""
-    def group_of(group: Group) -> None:
-        if group.tag:
-            fill(key, group.tag_path, group.chosen)
-        for leaf in group.leaves:
-            fill(key, leaf.path, kind_of(leaf.info).shown(leaf.start))
-            st.session_state.pop(f"{key}.{leaf.path}:editor", None)  # or a table would lay its old edits over it
-        for inner in group.groups:
-            group_of(inner)
+def enter(key: str, config: Strict, instead: Strict | None = None) -> None:
+    """Enter a configuration for the visitor, whole or where it differs from what stood `instead` of it. Only before the
+    form is drawn."""
+    there = dict(_entries(instead)) if instead else {}
+    for path, value in _entries(config):
+        if path not in there or there[path] != value:
+            fill(key, path, value)
+            st.session_state.pop(f"{key}.{path}:editor", None)  # or a table would lay its old edits over it
 
-    group_of(tree(type(config), config, "", lambda _, start, __: start))
+
+def go_on(key: str, config: Strict, instead: Strict) -> None:
+    """Let the form begin with `config` `instead`, and keep what was entered. Only before it is drawn."""
+    if st.session_state.get(f"{key}:base") == instead.model_dump_json():
+        st.session_state[f"{key}:base"] = config.model_dump_json()
+        enter(key, config, instead)
+
+
+def _entries(config: Strict) -> Iterator[tuple[str, Any]]:
+    """What stands in each field of the form, and each choice, by its path."""
+    def group_of(group: Group) -> Iterator[tuple[str, Any]]:
+        if group.tag:
+            yield group.tag_path, group.chosen
+        for leaf in group.leaves:
+            yield leaf.path, kind_of(leaf.info).shown(leaf.start)
+        for inner in group.groups:
+            yield from group_of(inner)
+
+    return group_of(tree(type(config), config, "", lambda _, start, __: start))
 
 
 def values(config: Strict, key: str) -> dict[str, Any]:

@@ -54,9 +54,12 @@ def test_the_queue_asks_where_a_moved_file_lies(own: Run, tmp_path: Path) -> Non
 @pytest.mark.parametrize("weights", ["", "best"])
 def test_train_asks_where_a_moved_file_lies(own: Run, tmp_path: Path, weights: str) -> None:
     at = demo.open_page("train", **{"from": "own"}, **({"weights": weights} if weights else {}))
+    at.number_input(key="train.training.epochs").set_value(77).run()
     at.text_input(key="train-where").set_value(str(tmp_path / "moved.csv")).run()
     assert not at.exception and place(own) == str(tmp_path / "moved.csv")
     assert not at.button(key="train-start").disabled
+    assert at.number_input(key="train.training.epochs").value == 77, "what was entered before stays"
+    assert weights or at.text_input(key="train.data.path").value == str(tmp_path / "moved.csv")
 
 
 def test_another_file_in_the_form_has_not_changed(own: Run, tmp_path: Path) -> None:

@@ -43,7 +43,9 @@ def test_another_data_set_leads_to_another_model_and_back() -> None:
     assert family(at).value == "sentence-vae"
     assert "Family: Sentence VAE, because VAE reads images and vectors, but this data set has texts." in said(at)
     assert not at.button(key="train-start").disabled
+    at.number_input(key="train.training.epochs").set_value(777).run()
     good(at.button(key="train-adapted-undo").click().run())
+    assert at.number_input(key="train.training.epochs").value == 777, "what was typed since stays"
     assert family(at).value == "vae" and at.text_input(key="train.model.network.hidden").value == "128"
     assert at.button(key="train-start").disabled and "VAE reads images and vectors" in said(at)
     good(at.button(key="train-mend-model.family").click().run())

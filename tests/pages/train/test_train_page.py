@@ -16,16 +16,17 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import measure, queue
 from pages.shared.words import duration
+from pages.train.origin import Origin, command
 from tests.pages import demo
 from vaecore import lab
-from vaecore.config import RunConfig, preset
+from vaecore.config import RunConfig, changed, preset
 from vaecore.data.converted import converted
 from vaecore.data.digits import Digits
 from vaecore.data.own.file import OwnFile
 from vaecore.lab import state
 from vaecore.lab.task import Progress, Task
 from vaecore.library import marks
-from vaecore.named import PRESETS
+from vaecore.named import PRESETS, declarations
 from vaecore.store import Run, Store
 from vaecore.training.estimate import Estimate
 from vaecore.training.fork import sources
@@ -487,6 +488,16 @@ def test_suggested_changes_are_made_and_marked() -> None:
     assert "training.epochs: 60 → **3**\n" in said(good(at))
     good(at.button(key="train-reset").click().run())
     assert at.number_input(key="train.training.kl.nats").value == 0.5
+
+
+def test_the_command_of_a_run_reads_no_more_than_the_preset_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = changed(preset("vae-digits"), ["training.epochs=7"])
+    read: list[str] = []
+    declarations()  # which are read once in a process
+    monkeypatch.setattr("vaecore.config.preset", lambda name: read.append(name) or preset(name))
+    assert command(Origin("run old", "", run.to_json(), run="old"), run) == \
+        "vaecore train --preset vae-digits --set training.epochs=7"
+    assert read == ["vae-digits"]
 
 
 def test_what_a_field_holds_is_what_a_browser_paints_first() -> None:
