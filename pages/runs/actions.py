@@ -120,7 +120,7 @@ def _marks(those: Sequence[Record]) -> None:
                     help="Name, tags, note, pin and archive." if those else "Tick a run."):
         if len(those) == 1:
             _field("Name", "runs-title", those[0].title if those[0].title != those[0].id else "", LONGEST_TITLE,
-                   lambda text: [marks.rename(those[0].run, text)], those, "Rename",
+                   lambda text: [marks.rename(those[0].run, text, instead_of=those[0].title)], those, "Rename",
                    "The id stays, and links to it stay right. Empty: its own name again.")
         _field("Add tags", "runs-tag", "", 400, lambda text: marks.tag(_all(those), add=text.replace(",", " ").split()),
                those, "Add", "Words, with spaces between.")
@@ -133,7 +133,8 @@ def _marks(those: Sequence[Record]) -> None:
                                   "Tags were taken away."),
                             help="From every ticked run that has them.")
         _field("Note", "runs-note", those[0].note if len(those) == 1 else "", LONGEST_NOTE,
-               lambda text: marks.note(_all(those), text), those, "Write",
+               lambda text: marks.note(_all(those), text, instead_of=those[0].note if len(those) == 1 else None), those,
+               "Write",
                "It takes the place of the note they have; empty: no note." if len(those) < 2 else
                f"The same note to {_runs(len(those))}, in the place of theirs.", area=True)
         with st.container(horizontal=True, gap="small"):
@@ -150,11 +151,11 @@ def _marks(those: Sequence[Record]) -> None:
 
 def _field(label: str, key: str, value: str, most: int, act: Callable[[str], list[Done]], those: Sequence[Record],
            button: str, help: str, *, area: bool = False) -> None:
-    """A field with a button; it belongs to these runs, and begins anew with others.
+    """A field with a button; it belongs to these runs and to the text it is drawn with, and begins anew with others.
 
     The button takes what stands in the field when it is pressed: it may come before the page was drawn with it.
     """
-    own = f"{key}-{hash(tuple(each.id for each in those))}"
+    own = f"{key}-{hash((value, *(each.id for each in those)))}"
     (st.text_area if area else st.text_input)(label, value, key=own, max_chars=most, help=help)
     changing.button(button, key=f"{key}-do", icon=":material/check:", on_click=do,
                     args=(lambda: act(st.session_state[own] or ""), ""), help=help)

@@ -143,22 +143,26 @@ def _named(ids: Sequence[str], titles: dict[str, str]) -> str:
 
 
 def _words(one: Record) -> None:
-    """Name and note, written in place: they are kept when the field is left."""
+    """Name and note, written in place: they are kept when the field is left.
+
+    A field belongs to the text that it was drawn with: what is written elsewhere meanwhile stands in a new one.
+    """
     why = actions.refusal()
     own = one.id.replace("/", "-")
-    st.text_input("Name", one.title if one.title != one.id else "", key=f"runs-panel-title-{own}", disabled=bool(why),
-                  max_chars=LONGEST_TITLE, placeholder=one.id, on_change=_rename, args=(one, f"runs-panel-title-{own}"),
+    title, note = f"runs-panel-title-{own}-{hash(one.title)}", f"runs-panel-note-{own}-{hash(one.note)}"
+    st.text_input("Name", one.title if one.title != one.id else "", key=title, disabled=bool(why),
+                  max_chars=LONGEST_TITLE, placeholder=one.id, on_change=_rename, args=(one, title),
                   help=why or "What the run is called on every page. Its id stays, and links to it stay right.")
-    st.text_area("Note", one.note, key=f"runs-panel-note-{own}", max_chars=LONGEST_NOTE, disabled=bool(why),
-                 on_change=_note, args=(one, f"runs-panel-note-{own}"), help=why or "Kept when you leave the field.")
+    st.text_area("Note", one.note, key=note, max_chars=LONGEST_NOTE, disabled=bool(why),
+                 on_change=_note, args=(one, note), help=why or "Kept when you leave the field.")
 
 
 def _rename(one: Record, key: str) -> None:
-    actions.do(lambda: [marks.rename(one.run, st.session_state[key])], "The name is kept.")
+    actions.do(lambda: [marks.rename(one.run, st.session_state[key], instead_of=one.title)], "The name is kept.")
 
 
 def _note(one: Record, key: str) -> None:
-    actions.do(lambda: marks.note([one.run], st.session_state[key]), "The note is kept.")
+    actions.do(lambda: marks.note([one.run], st.session_state[key], instead_of=one.note), "The note is kept.")
 
 
 def _cell(text: str) -> str:

@@ -37,16 +37,22 @@ class Done:
         return not self.problem
 
 
-def rename(run: Run, title: str) -> Done:
+def rename(run: Run, title: str, *, instead_of: str | None = None) -> Done:
     """Call a run `title`, at most 80 characters of any letters; an empty one gives its own name back. The id stays.
 
-    Raises `StoreError` for what cannot be a title.
+    Where it is called neither `instead_of` nor by its own name any more, it is left so. Raises `StoreError` for what
+    cannot be a title.
     """
     permission.require("rename a run")
     wanted = " ".join(title.split())
     if wanted and (fault := title_fault(wanted)):
         raise StoreError(f"A run cannot be called so: {fault}. Give a shorter or plainer name.")
-    [done] = _each([run], lambda marks: marks.model_copy(update={"title": wanted}))
+
+    def change(marks: Marks) -> Marks:
+        _expected(marks.title, instead_of, "name", wanted)
+        return marks.model_copy(update={"title": wanted})
+
+    [done] = _each([run], change)
     return done
 
 
@@ -66,13 +72,21 @@ def tag(runs: Iterable[Run], add: Sequence[str] = (), remove: Sequence[str] = ()
     return _each(runs, change)
 
 
-def note(runs: Iterable[Run], text: str) -> list[Done]:
-    """Write a note to runs, in the place of theirs; an empty one takes it away. Raises `StoreError` for a long one."""
+def note(runs: Iterable[Run], text: str, *, instead_of: str | None = None) -> list[Done]:
+    """Write a note to runs, in the place of theirs; an empty one takes it away. Raises `StoreError` for a long one.
+
+    A note that is another than `instead_of` stays.
+    """
     permission.require("write a note to a run")
     wanted = text.replace("\r\n", "\n").strip()
     if fault := note_fault(wanted):
         raise StoreError(f"This note cannot be kept: {fault}.")
-    return _each(runs, lambda marks: marks.model_copy(update={"note": wanted}))
+
+    def change(marks: Marks) -> Marks:
+        _expected(marks.note, instead_of, "note", wanted)
+        return marks.model_copy(update={"note": wanted})
+
+    return _each(runs, change)
 
 
 def pin(runs: Iterable[Run], *, pinned: bool = True) -> list[Done]:
@@ -85,6 +99,13 @@ def archive(runs: Iterable[Run], *, archived: bool = True) -> list[Done]:
     """Put runs away, so that lists leave them out, or bring them back. Their files stay where they are."""
     permission.require("archive a run")
     return _each(runs, lambda marks: marks.model_copy(update={"archived": archived}))
+
+
+def _expected(now: str, before: str | None, what: str, wanted: str) -> None:
+    """Refuse to write over what somebody else has written meanwhile."""
+    if before is not None and now not in ("", before, wanted):
+        raise StoreError(f"Its {what} was changed meanwhile, and that would be lost: nothing was written. "
+                         + (f"Yours was: {wanted}" if wanted else "Yours was empty."))
 
 
 def _each(runs: Iterable[Run], change: Callable[[Marks], Marks]) -> list[Done]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,16 @@ def cell(at: AppTest, run: str, key: str) -> Any:
 def ticking(at: AppTest, *names: str) -> AppTest:
     at.session_state[ticked.KEPT] = list(names)
     return at.run()
+
+
+def field(fields: Sequence[Any], begins: str) -> Any:
+    """The one whose key begins so: the rest of it belongs to the text that it is drawn with."""
+    [found] = [each for each in fields if str(each.key).startswith(begins)]
+    return found
+
+
+def noted(root: Path, run: str = "vae") -> str:
+    return next(each for each in records(Store(root)) if each.id == run).note
 
 
 def test_every_run_is_listed_with_what_tells_it_apart() -> None:
@@ -137,9 +148,9 @@ def test_many_are_marked_at_once(root: Path) -> None:
     at.button(key="runs-bring-back").click().run()
     assert "None of 6" in demo.words(at)
     ticking(at, "ae")
-    next(each for each in at.text_area if str(each.key).startswith("runs-note-")).set_value("just typed")
+    field(at.text_area, "runs-note-").set_value("just typed")
     at.button(key="runs-note-do").click().run()  # with no drawing in between, as one who clicks at once
-    assert next(each for each in records(Store(root)) if each.id == "ae").note == "just typed"
+    assert noted(root, "ae") == "just typed"
 
 
 def test_removed_into_the_trash_and_brought_back(root: Path) -> None:
@@ -159,16 +170,38 @@ def test_removed_into_the_trash_and_brought_back(root: Path) -> None:
     assert at.success[0].value == "1 run deleted for good."
 
 
+def test_what_another_tab_wrote_meanwhile_stays(root: Path) -> None:
+    run = Store(root).find("vae")
+    at = ticking(demo.open_page("runs", open="vae"), "vae")
+    marks.note([run], "of a colleague")
+    field(at.text_area, "runs-panel-note-vae").set_value("mine").run()
+    assert noted(root) == "of a colleague" and "Yours was: mine" in at.warning[0].value
+    for key in ("runs-panel-note-", "runs-note-"):
+        assert field(at.text_area, key).value == "of a colleague"
+    marks.note([run], "and another")
+    field(at.text_area, "runs-note-").set_value("mine")
+    at.button(key="runs-note-do").click().run()
+    assert noted(root) == "and another" and "Yours was: mine" in at.warning[0].value
+    field(at.text_area, "runs-note-").set_value("both")
+    at.button(key="runs-note-do").click().run()
+    assert noted(root) == "both" == field(at.text_area, "runs-panel-note-").value and not at.warning
+    marks.rename(run, "Of a colleague")
+    field(at.text_input, "runs-panel-title-vae").set_value("Mine").run()
+    assert Store(root).find("vae").title == "Of a colleague" and "Its name was changed" in at.warning[0].value
+    field(at.text_input, "runs-panel-title-vae").set_value("").run()
+    assert Store(root).find("vae").title == "vae" and not at.exception
+
+
 def test_the_panel_of_a_run(root: Path) -> None:
     marks.tag([Store(root).find("vae")], ["paper"])
     at = demo.open_page("runs", open="vae")
     assert shown(at)["open"] == "vae"
     words = demo.words(at)
     assert "Of the very same configuration and seed: gallery/shipped" in words and "ELBO (bound)" in words
-    at.text_input(key="runs-panel-title-vae").set_value("My best").run()
+    field(at.text_input, "runs-panel-title-vae").set_value("My best").run()
     assert Store(root).find("vae").title == "My best" and cell(at, "vae", "title")[0] == "My best"
-    at.text_area(key="runs-panel-note-vae").set_value("two\nlines").run()
-    assert records(Store(root))[[each.id for each in records(Store(root))].index("vae")].note == "two\nlines"
+    field(at.text_area, "runs-panel-note-vae").set_value("two\nlines").run()
+    assert noted(root) == "two\nlines"
     at.button(key="runs-close").click().run()
     assert "open" not in at.query_params
     assert "There is no run called 'gone'" in demo.words(demo.open_page("runs", open="gone"))
@@ -194,7 +227,7 @@ def test_who_only_looks_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("runs-pin", "runs-delete-do", "runs-queue", "runs-keep", "runs-tag-do"):
         button = at.button(key=key)
         assert button.disabled and "read-only" in button.help, key
-    assert at.text_area(key="runs-panel-note-vae").disabled
+    assert field(at.text_area, "runs-panel-note-vae").disabled
     assert not at.button(key="runs-monitor").disabled, "looking is allowed"
 
 
