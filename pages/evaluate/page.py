@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -34,6 +36,9 @@ def order(run: Run) -> bool:
         if now.running:
             st.fragment(watch, run_every=1.0, key=f"watch-{run.id.replace('/', '-')}")(run)
             return True
+        if st.session_state.pop(f"{key_of(run)}-asked", None):  # it has ended: what it found is wanted to be seen
+            st.session_state.pop(f"evaluate-shown-{run.id}", None)
+            address.write("evaluation", [])
         ask_where(run, "evaluate-where")
         settings = asking.settings(run)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -72,7 +77,6 @@ def start(run: Run) -> None:
     """Begin in the background."""
     if (settings := asking.entered()) is None:
         return  # the page says why
-    st.session_state.pop(f"evaluate-shown-{run.id}", None)  # the new one is what is wanted to be seen
     st.session_state[f"{key_of(run)}-asked"] = settings
     task.start(background.evaluation(run), key_of(run), settings.words())
 
@@ -115,10 +119,10 @@ def results(run: Run, *, running: bool) -> None:
         st.info(f"{escaped(run.id)} has not been evaluated yet. Choose what to measure above and press Evaluate.",
                 icon=":material/straighten:")
         return
-    newest = list(range(len(found)))[::-1]
-    chosen = found[-1] if len(found) == 1 else found[address.kept(
-        "evaluation", st.selectbox, "Evaluation", newest, of_run=True, key=f"evaluate-shown-{run.id}",
-        format_func=lambda index: evaluation.headline(found[index]),
+    newest = named(found)
+    chosen = found[-1] if len(found) == 1 else newest[address.kept(
+        "evaluation", st.selectbox, "Evaluation", list(newest), of_run=True, key=f"evaluate-shown-{run.id}",
+        format_func=lambda name: evaluation.headline(newest[name]),
         help="Every evaluation of this run, newest first. Numbers of different settings do not compare.")]
     outdated(run, chosen)
     evaluation.show(chosen)
@@ -128,6 +132,16 @@ def results(run: Run, *, running: bool) -> None:
               "A row is one evaluation with its settings. Rows with another split, K, number of observations or seed "
               "do not compare.")
     beside(run, chosen)
+
+
+def named(found: Sequence[Evaluation]) -> dict[str, Evaluation]:
+    """Evaluations by their words in the address, the newest first: a place in the list would soon be another's."""
+    words: dict[str, Evaluation] = {}
+    times: Counter[str] = Counter()
+    for facts in found:
+        times[when := re.sub("[^0-9]+", "-", facts.date).strip("-") or "undated"] += 1
+        words[when if times[when] == 1 else f"{when}-n{times[when]}"] = facts
+    return dict(reversed(words.items()))
 
 
 def outdated(run: Run, facts: Evaluation) -> None:

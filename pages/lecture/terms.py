@@ -39,7 +39,7 @@ def panel(number: int) -> None:
         among = checkpoints.with_weights(*OPENED)
         if key not in st.session_state and any(run.id == first for run in among):
             st.session_state[key] = first
-        run = checkpoints.pick("Run", page="lecture", key=key, among=among,
+        run = checkpoints.pick("Run", page=None, key=key, among=among,
                                help="Whose objective is taken apart: a VAE of images, rows, sentences, clips or "
                                "several modalities.")
         if run is None or (opened := checkpoints.opened(run, *OPENED)) is None:

@@ -196,10 +196,11 @@ def tell_unreadable(runs: list[Run]) -> None:
             st.error(escaped(str(error)), icon=":material/broken_image:")
 
 
-def pick(label: str, *, page: str, among: list[Run] | None = None, empty: Callable[[], None] | None = None,
+def pick(label: str, *, page: str | None, among: list[Run] | None = None, empty: Callable[[], None] | None = None,
          key: str = "run", help: str | None = None) -> Run | None:
     """A select box over everything with weights, or over `among`, kept in the URL as `?run=` and in the session under
-    `key`; `empty` tells what to do where there is none, and `page` is the address of the page that asks."""
+    `key`; `empty` tells what to do where there is none, and `page` is the address of the page that asks, None where
+    the table has no way back to it."""
     runs = {run.id: run for run in (with_weights() if among is None else among)}
     found, missing = _from_url(key, "run", runs)
     if not runs:
@@ -216,7 +217,8 @@ def pick(label: str, *, page: str, among: list[Run] | None = None, empty: Callab
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.selectbox(label, offered.ids, key=key, format_func=lambda name: offered.lines.get(name, name),
                               help=help, on_change=_another, args=(key,), persist_state="session")
-        table_link(page, [chosen])
+        if page is not None:
+            table_link(page, [chosen])
     _tell(key, missing, f"Shown instead: {chosen}.")
     tell_away()
     _to_url(key, "run", [chosen])

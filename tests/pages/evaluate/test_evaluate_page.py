@@ -465,8 +465,25 @@ def test_a_partial_result_is_marked_and_says_what_is_missing(root: Path) -> None
     assert [option.endswith(" · partial") for option in chooser.options] == [True, False], "the newest first"
     [history] = table(at, "rows")
     assert history["Date"].tolist() == ["2026-01-02 03:04 (partial)", "2026-01-02 03:04"]
-    chooser.set_value(0).run()
+    chooser.set_value("2026-01-02-03-04").run()
     assert not at.exception and not at.warning and "Linear probe" in headings(at)
+
+
+@pytest.mark.usefixtures("asked")
+def test_the_new_one_is_shown_when_it_has_ended_and_a_link_means_the_same_one(root: Path) -> None:
+    first, second, third = (result(date=f"2026-01-0{day} 03:04", settings={"seed": day}) for day in (1, 2, 3))
+    keep(root, first, second)
+    at = demo.open_page("evaluate", run="vae", evaluation="2026-01-01-03-04")
+    with background.evaluation(Run(root / "runs" / "vae")).alone():
+        at.button(key="evaluate-start").click().run()
+        assert at.selectbox(key="evaluate-shown-vae").value == "2026-01-01-03-04", "the earlier one meanwhile"
+    keep(root, second, first | {"date": "2026-01-03 03:04"})  # in the place of the first
+    assert at.run().selectbox(key="evaluate-shown-vae").value == "2026-01-03-03-04"
+    at.selectbox(key="evaluate-shown-vae").set_value("2026-01-02-03-04").run()
+    keep(root, second, first, third)
+    assert at.run().selectbox(key="evaluate-shown-vae").value == "2026-01-02-03-04", "what was chosen since stays"
+    at = demo.open_page("evaluate", run="vae", evaluation="2026-01-02-03-04")
+    assert at.selectbox(key="evaluate-shown-vae").value == "2026-01-02-03-04" and not at.exception
 
 
 def test_what_does_not_apply_and_what_was_not_asked_for_are_told(root: Path) -> None:
@@ -590,5 +607,5 @@ def test_hostile_values_are_shown_harmlessly(root: Path, by: Any, has_kl: bool) 
 def test_its_address_holds_the_view(root: Path) -> None:
     keep(root, result(), result(settings={"seed": 1}))
     at = demo.keeps_its_view("evaluate", "split", "importance_samples", "seed", "evaluation", run="vae", off="cost")
-    assert at.number_input(key="evaluate-seed").value == 1 and at.selectbox(key="evaluate-shown-vae").value == 0
+    assert at.number_input(key="evaluate-seed").value == 1 and at.selectbox(key="evaluate-shown-vae").value == "2026-01-02-03-04"
     assert demo.of_address(at)["off"] == ["cost"] and "cost" not in at.button_group(key="evaluate-parts").value

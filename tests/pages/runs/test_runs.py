@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.runs import listing, ticked
+from pages.runs import choosing, listing, ticked
 from pages.runs.controls import chosen, with_condition
 from pages.runs.look import Look
 from tests.pages import demo, hostile
@@ -212,6 +213,12 @@ def test_choosing_for_another_page_and_back() -> None:
     assert at.session_state[ticked.KEPT] == ["vae", "ae"] and "for **Compare**" in demo.words(at)
     at.button(key="runs-back").click().run()
     assert at.title[0].value == "Compare" and at.multiselect[0].value == ["vae", "ae"]
+
+
+def test_every_page_that_sends_here_is_led_back_to() -> None:
+    asking = {name for path in (demo.ROOT / "pages").rglob("*.py")
+              for name in re.findall(r'\bpick(?:_several)?\([^)]*?\bpage="([^"]+)"', path.read_text())}
+    assert {"compare", "traverse", "latent-map"} <= asking <= set(choosing.WANTED)
 
 
 def test_compare_takes_what_is_ticked() -> None:
