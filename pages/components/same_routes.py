@@ -3,8 +3,8 @@
     GET <base>/same/<recipe>/<run>?of=<run>&given=&target=&n=<columns>&seed=<seed>&at=<step>,<step>,last
 
 The answer is packed: for each of the weights that are meant, once, the step, and pictures side by side as a PNG or
-words. What has been drawn is kept in memory by the digest of the weights, so that whoever asks for more steps, or asks
-again, waits for none twice. 409 and the reason where a run cannot do it.
+words; and why there is nothing of others. What has been drawn is kept in memory by the digest of the weights, so that
+whoever asks for more steps, or asks again, waits for none twice. 409 and the reason where a run cannot do any of it.
 """
 
 from __future__ import annotations
@@ -89,20 +89,30 @@ def _found(request: Request, run: Run, source: Run, count: int, seed: int, at: l
         return serve.refusal(404, f"There is no such line. There are {', '.join(RECIPES)}.")
     line = Line(run, recipe, source, *(request.query_params.get(name, "")[:80] for name in ("given", "target")))
     wanted = dict.fromkeys(moment_at(run, step) for step in at)
-    try:
-        strips = [(moment.step, _drawn(line, count, seed, moment)) for moment in wanted if moment is not None]
-    except FAULTS as error:
-        return serve.refusal(409, str(error))
-    content = packed(strips)
+    strips: list[tuple[int | None, Strip]] = []
+    faults: list[str] = []
+    for moment in filter(None, wanted):
+        try:
+            strips.append((moment.step, _drawn(line, count, seed, moment)))
+        except FAULTS as error:
+            if not strips and str(error) in faults:
+                break  # the line's own, and no other weights help
+            faults.append(str(error))
+    if faults and not strips:
+        return serve.refusal(409, faults[0])
+    content = packed(strips, " ".join(faults))
     return serve.tagged(content, hashlib.sha256(content).hexdigest()[:32], request, "no-cache")
 
 
-def packed(strips: list[tuple[int | None, Strip]]) -> bytes:
-    """Lines at several steps as `rows.js` reads them: a header, and PNG files one behind the other."""
+def packed(strips: list[tuple[int | None, Strip]], fault: str = "") -> bytes:
+    """Lines at several steps as `rows.js` reads them: a header, and PNG files one behind the other.
+
+    `fault` says why other steps are not among them.
+    """
     header: list[dict[str, Any]] = [
         {"step": step, "bytes": len(strip.png), "width": strip.size[0], "height": strip.size[1], "count": strip.count,
          "words": list(strip.words), "note": strip.note} for step, strip in strips]
-    return packing.packed({"strips": header}, *(strip.png for _, strip in strips))
+    return packing.packed({"strips": header, "fault": fault}, *(strip.png for _, strip in strips))
 
 
 def _drawn(line: Line, count: int, seed: int, moment: Moment) -> Strip:

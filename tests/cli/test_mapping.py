@@ -65,6 +65,7 @@ def test_a_map_of_the_background_is_stopped_and_begun_again(run: Run) -> None:
     again.start(quick.words())
     _until(lambda: not again.progress().running)
     assert kept.codes(population) is not None, again.progress().lines
+    assert again.progress().lines[-1].startswith(background.KEPT), "a page tells it from a failure"
     assert background.reached(("encoding: 5 of 10",)) == ("encoding", 0.5)
 
 

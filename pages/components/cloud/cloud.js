@@ -39,6 +39,7 @@ class Cloud {
     this.fetched = new Map(); // address -> values of a number
     this.lassos = { A: { map: 0, points: [] }, B: { map: 0, points: [] } };
     this.lasso = null; // which one a drag draws; null: it moves the map
+    this.used = null; // the sheet that had the focus or the wheel last
     this.held = this.shown = -1; // the point that has the ring, and the one whose card is seen
     this.part = 0; // of the way from the first map to the second
     this.build();
@@ -64,8 +65,8 @@ class Cloud {
       ["B", button(tools, "Lasso B", "A drag draws a second lasso, kept beside A: their difference is a direction",
         () => this.take("B"))],
     ]);
-    button(tools, "All in sight", "Put the points that are in sight into the lasso, without drawing",
-      () => this.lassoSight());
+    button(tools, "All in sight", "Put the points that are in sight into the lasso, without drawing; of two maps those of "
+      + "the one that was used last", () => this.lassoSight());
     const shows = group("What is shown");
     this.toggles = {
       decoding: button(shows, "Decode", "A picture beside the pointer: what the decoder draws at that place",
@@ -213,7 +214,12 @@ class Cloud {
   }
 
   zoom(factor) {
-    for (const sheet of this.sheets) if (!sheet.root.hidden) sheet.zoom(factor);
+    for (const sheet of this.seen) sheet.zoom(factor);
+  }
+
+  // The maps that are on the page: while one moves into the other, the other has no room, and is looked at from nowhere.
+  get seen() {
+    return this.sheets.filter(sheet => !sheet.root.hidden);
   }
 
   // The point with that number, in the middle of every map.
@@ -226,7 +232,7 @@ class Cloud {
       return;
     }
     this.tell("");
-    for (const sheet of this.sheets) sheet.goTo(i);
+    for (const sheet of this.seen) sheet.goTo(i);
     this.hovered(i, this.sheets[0], true);
   }
 
@@ -492,23 +498,23 @@ class Cloud {
       pane.show({ mean });
       pointing.judged(mean, logits => setText(judged, `${inWords(answers(logits, pointing.verdict.classes)[0])}. `));
     }).catch(sheet.failed);
-    this.back ??= [sheet, pointing.units(pointing.held() ?? pointing.centre)];
+    const { run } = sheet.map;
+    if (!this.back.has(run)) this.back.set(run, pointing.units(pointing.held() ?? pointing.centre));
     move(sheet.map.run, pointing.units(code), this);
     sheet.codeMoved();
     sheet.redraw("over");
   }
 
-  // The code in hand is the one it was before.
+  // The code in hand, of both maps, is the one it was before.
   letGo() {
-    const [sheet, units] = this.back;
-    move(sheet.map.run, units, this);
+    for (const [run, units] of this.back) move(run, units, this);
     this.unpin();
-    sheet.codeMoved();
+    for (const sheet of this.sheets) sheet.codeMoved();
   }
 
   unpin() {
     this.click = null;
-    this.back = null;
+    this.back = new Map(); // run -> the code that was in hand before the first click
     this.pin = null;
     this.pinned.hidden = true;
     this.pinned.replaceChildren();
@@ -524,7 +530,8 @@ class Cloud {
   }
 
   lassoSight() {
-    const sheet = this.sheets.find(each => each.root.contains(this.root.getRootNode().activeElement)) ?? this.sheets[0];
+    const { seen, used } = this;
+    const sheet = seen.includes(used) ? used : seen[0];
     const line = sheet.sight();
     if (line) this.lassoed(sheet, line);
   }

@@ -219,7 +219,7 @@ export class Sheet {
 
   // The hand rests, and what it points at has changed.
   pointAgain() {
-    if (this.at) this.cloud.pointed(this, unplaced(this.camera, this.size, this.at));
+    if (this.at && this.camera) this.cloud.pointed(this, unplaced(this.camera, this.size, this.at));
   }
 
   // The code in hand is another one: a plane through it shows other pictures.
@@ -253,11 +253,13 @@ export class Sheet {
     over.onpointerleave = event => {
       if (event.pointerType !== "touch" && this.pointers.size === 0) this.leave();
     };
+    over.onfocus = () => (this.cloud.used = this);
     over.onblur = () => {
       if (this.keyed) this.leave();
     };
     over.addEventListener("wheel", event => {
       event.preventDefault(); // the plane is closer, not the page further down
+      this.cloud.used = this;
       this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : event.deltaMode ? 0.05 : 0.0015)), at(event));
       this.point(at(event));
     }, { passive: false });

@@ -389,24 +389,24 @@ export class Hand {
     this.rest();
   }
 
-  // Another component moved the code.
+  // Another component moved the code; what is locked stays, and then all are told the code that it became.
   adopt(code) {
     this.play(false);
-    for (const { name, offset, size } of this.told.latents) {
-      for (let d = 0; code[name] && d < size; d++) this.position.place(offset + d, code[name][d]);
-    }
-    this.position.amounts.clear();
-    this.changed(false);
+    const { position, told } = this;
+    for (const { name, offset, size } of told.latents) if (code[name]) position.set(code[name], offset, size);
+    this.changed(position.locked.size > 0);
   }
 
   changed(tell = true) {
     const { decoder } = this;
     decoder?.latest(this.inputs(this.position), 1, outputs => decoder === this.decoder && this.arrived(outputs),
       error => decoder === this.decoder && this.say(error));
+    this.news ||= tell;
     this.due ??= requestAnimationFrame(() => {
       this.due = null;
       for (const slider of this.sliders) this.align(slider);
-      if (tell) move(this.told.run, this.code, this);
+      if (this.news) move(this.told.run, this.code, this);
+      this.news = false;
     });
     if (!this.walking) this.rest();
   }

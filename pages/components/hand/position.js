@@ -18,9 +18,9 @@ export class Position {
     this.amounts = new Map(); // how far the code was moved along each
   }
 
-  // All dimensions at once, but the locked ones.
-  set(units) {
-    for (let d = 0; d < this.size; d++) if (!this.locked.has(d)) this.place(d, units[d]);
+  // All dimensions at once, or those from one on, but the locked ones.
+  set(units, from = 0, count = this.size) {
+    for (let d = 0; d < count; d++) if (!this.locked.has(from + d)) this.place(from + d, units[d]);
     this.amounts.clear();
   }
 

@@ -192,19 +192,19 @@ class Rows {
         const told = await answer.json().catch(() => ({}));
         throw new Error(told.reason ?? `The server answered ${answer.status}.`);
       }
-      const [{ strips }, , raw] = unpack(new Uint8Array(await answer.arrayBuffer()));
+      const [{ strips, fault }, , raw] = unpack(new Uint8Array(await answer.arrayBuffer()));
       for (const strip of strips) {
         const png = raw(strip.bytes);
         if (strip.bytes) strip.bitmap = await createImageBitmap(new Blob([png], { type: "image/png" }));
       }
       if (token !== this.token) return;
       if (line.next) [line.strips, line.next, line.whole] = [line.next, null, false];
-      line.fault = "";
+      line.fault = fault;
       for (const strip of strips) line.strips.set(strip.step ?? LAST, strip);
     } catch (error) {
       if (token !== this.token || error.name === "AbortError") return;
       line.fault = error.message;
-      line.strips = new Map();
+      if (line.next) [line.strips, line.next, line.whole] = [new Map(), null, false]; // else what came before stays
     }
     this.draw(line);
     this.inspector.fill();
@@ -245,7 +245,7 @@ class Rows {
     const last = this.steps.length && !line.original ? "kept weights" : "";
     const missing = line.fault || (waits ? "…" : "nothing kept so early");
     const at = !strip ? missing : strip.step === null ? last : `step ${strip.step}`;
-    setText(line.told, [at, line.note, strip?.note].filter(Boolean).join(" · "));
+    setText(line.told, [at, line.note, strip?.note, strip && line.fault].filter(Boolean).join(" · "));
     line.canvas.hidden = !strip?.bitmap;
     if (strip?.bitmap) {
       const { bitmap, width, height, count } = strip;

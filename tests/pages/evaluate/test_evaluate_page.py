@@ -607,5 +607,6 @@ def test_hostile_values_are_shown_harmlessly(root: Path, by: Any, has_kl: bool) 
 def test_its_address_holds_the_view(root: Path) -> None:
     keep(root, result(), result(settings={"seed": 1}))
     at = demo.keeps_its_view("evaluate", "split", "importance_samples", "seed", "evaluation", run="vae", off="cost")
-    assert at.number_input(key="evaluate-seed").value == 1 and at.selectbox(key="evaluate-shown-vae").value == "2026-01-02-03-04"
+    assert at.number_input(key="evaluate-seed").value == 1
+    assert at.selectbox(key="evaluate-shown-vae").value == "2026-01-02-03-04", "the first of that minute"
     assert demo.of_address(at)["off"] == ["cost"] and "cost" not in at.button_group(key="evaluate-parts").value

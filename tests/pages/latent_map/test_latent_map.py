@@ -18,6 +18,7 @@ from tests.pages.lasso import as_sent
 from vaecore import memory
 from vaecore.explore import Checkpoint
 from vaecore.explore.maps import LatentMap, at_hand, kept, latent_map, neighbourhoods
+from vaecore.lab import background
 from vaecore.mapping import Settings
 from vaecore.store import Store
 
@@ -239,6 +240,25 @@ def test_umap_is_made_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> N
     assert header["maps"][0]["method"] == "umap" and header["maps"][0]["plane"] is None
     np.testing.assert_array_equal(columns["x.0"], latent_map(checkpoint()).encoded.means[:, 0])
     assert "weighted mean code" in header["maps"][0]["note"]
+
+
+def test_a_map_that_is_made_is_no_other_and_one_that_was_made_is_no_failure() -> None:
+    """Its codes went with the cache, or other neighbours are asked for."""
+    run = checkpoint().run
+    job = background.latent_map(run, Settings(method="umap"))
+    with job.alone():
+        at = opened(method="umap")
+        assert [button.label for button in at.button if button.key.startswith("stop-map")] == ["Cancel"]
+        at.slider(key="map-neighbors").set_value(30).run()
+        assert not [button for button in at.button if button.key.startswith("stop-map")]
+        assert [button.label for button in at.button if button.key.startswith("start-map")] == ["Make the map"]
+        other = background.latent_map(run, Settings(method="umap", across=1, up=0))
+        assert other.progress().running, "which dimensions are drawn is no other map"
+    log = job.folder / f"{job.name}.log"
+    at.slider(key="map-neighbors").set_value(15)
+    for said, warned in ((f"{background.KEPT}/x", 0), ("Killed", 1)):
+        log.write_text(f"vae: 250 observations\n{said}\n")
+        assert len(at.run().warning) == warned and not at.exception
 
 
 def test_without_umap_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
