@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 from scipy.stats import ortho_group
 
 from tests.pages import demo
 from vaecore.explore import Checkpoint
 from vaecore.explore.agreement import agreement, best_match, between, cka, correlations, encoded
-from vaecore.store import Store
+from vaecore.explore.same import reconstructed
+from vaecore.store import EXAMPLES, Store
+from vaecore.training.build import build
+from vaecore.training.checkpoints import WEIGHTS, save_weights
 
 
 def codes(n: int, r: int, seed: int = 0) -> np.ndarray:
@@ -132,3 +140,29 @@ def test_runs_of_the_same_data_are_compared_and_others_named() -> None:
     assert same.cka.value == pytest.approx(1) and same.match.value == pytest.approx(1)
     assert all(pair.first == pair.second and loaded[0].active[pair.first] for pair in same.pairs)
     assert 0 < other.cka.value < 1 and other.observations == len(group.codes[0])
+
+
+def test_numbers_that_one_of_two_runs_reads_are_given_to_it_whichever_comes_first(
+        tmp_path: Path, configure: Callable[..., Any]) -> None:
+    (tmp_path / "a.csv").write_text("\n".join(["a,b,dose", *(f"{t % 7},{t % 5},{t % 3}" for t in range(200))]))
+    data = {"name": "table", "path": str(tmp_path / "a.csv"), "covariate": "dose", "covariate_kind": "numbers"}
+    runs = {}
+    for name, prior in (("plain", {}), ("ivae", {"prior": {"kind": "conditional", "encoder": True}})):
+        config = configure({"data": data, "model": {"family": "vae", "latent_size": 2, "network": {
+            "kind": "mlp", "hidden": [8]}, "likelihood": {"kind": "gaussian"}, **prior}})
+        dataset, run = config.data.load(), Store(tmp_path / "store").create(config, name)
+        save_weights(run.path / WEIGHTS, build(config, dataset), config, 0)
+        test = dataset.splits["test"]
+        save_file({"vector": torch.from_numpy(test.arrays["vector"]), "covariate": torch.from_numpy(test.covariate)},
+                  run.path / EXAMPLES)
+        runs[name] = Checkpoint.load(run)
+    both = list(runs.values())
+    for place in ("here", "gone"):
+        found, turned = encoded(both), encoded(both[::-1])
+        assert found.left_out == turned.left_out == [], place
+        wanted = runs["ivae"].posteriors(runs["ivae"].examples, runs["ivae"].covariates).mean
+        np.testing.assert_allclose(found.encoded[0].codes[1], wanted, atol=1e-6)
+        np.testing.assert_array_equal(found.encoded[0].codes[1], turned.encoded[0].codes[0])
+        (tmp_path / "a.csv").unlink(missing_ok=True)
+    np.testing.assert_array_equal(reconstructed(runs["ivae"], runs["plain"], range(5)),
+                                  reconstructed(runs["ivae"], runs["ivae"], range(5)))

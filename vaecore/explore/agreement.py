@@ -179,7 +179,8 @@ def _interval(value: float, halves: Sequence[float], share: float) -> Estimate:
 def encoded(checkpoints: Sequence[Checkpoint], count: int = OBSERVATIONS) -> Groups:
     """Codes of the same test observations by runs of the same data, group by group.
 
-    Read from the data where they are here, else the test observations that travel with the first run of a group.
+    Read from the data where they are here, else the test observations that travel with the first run of a group; with
+    what they are known by, where one of its runs reads that.
     """
     groups: dict[tuple[object, ...], list[Checkpoint]] = {}
     for checkpoint in checkpoints:
@@ -191,14 +192,15 @@ def encoded(checkpoints: Sequence[Checkpoint], count: int = OBSERVATIONS) -> Gro
             left_out.append(f"No other of these runs has the data of {group[0].run.id}, so its code is compared with "
                             "none.")
             continue
-        seen = observed(group[0], count, "test")
+        reader = next((each for each in group if each.model.covariate is not None), group[0])
+        seen = observed(reader, count, "test")
         codes, kept = [], []
         for each in group:
             try:
                 covariate, u = each.model.covariate, seen.covariates
                 if covariate is None:
                     u = None
-                elif u is None or covariate != group[0].model.covariate:
+                elif u is None or covariate != reader.model.covariate:
                     u = as_read(covariate, seen.labels, None)
                     if u is None:
                         raise BrokenCheckpoint("it reads labels or covariates, which these observations lack.")

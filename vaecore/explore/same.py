@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from vaecore.data import COVARIATE
+from vaecore.data.identity import identity
 from vaecore.explore.along import Moment, moment_at, opened_at
 from vaecore.explore.clips.checkpoint import VideoCheckpoint
 from vaecore.explore.codeless import Codeless
@@ -407,7 +408,9 @@ def reconstructed(checkpoint: Checkpoint, source: Checkpoint, rows: Sequence[int
                                f"{source.run.id} has {tuple(x.shape[1:])}. Compare runs of one data set.")
     batch = {name: x}
     if (covariate := checkpoint.model.covariate) is not None:
-        u = source.covariates if source.model.covariate == covariate else as_read(covariate, source.labels, None)
+        # Numbers of other data, though as many, may measure something else.
+        fits = source.model.covariate == covariate or _of_the_same_data(checkpoint.run, source.run)
+        u = as_read(covariate, source.labels, source.measured if fits else None)
         if u is None:
             raise BrokenCheckpoint(f"{checkpoint.run.id} reads labels or covariates, which the test images of "
                                    f"{source.run.id} lack. Compare runs of one data set.")
@@ -415,6 +418,10 @@ def reconstructed(checkpoint: Checkpoint, source: Checkpoint, rows: Sequence[int
     with torch.inference_mode():
         codes = checkpoint.model.encode(batch)[checkpoint.latent].mean.numpy()
     return checkpoint.decode(codes)
+
+
+def _of_the_same_data(*runs: Run) -> bool:
+    return len({identity(run.values().get("data") or {}) for run in runs}) == 1
 
 
 def bank(count: int, size: int, seed: int) -> Codes:

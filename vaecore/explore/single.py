@@ -58,6 +58,7 @@ class Checkpoint:
     examples: torch.Tensor  # (N, *shape), pixels in [0, 1]
     labels: NDArray[np.int64] | None
     covariates: torch.Tensor | None = None  # (N, m), as the model reads them; None where it reads none
+    measured: torch.Tensor | None = None  # (N, m), those of the data, for a model that reads them
 
     @classmethod
     def load(cls, run: Run) -> Checkpoint:
@@ -78,7 +79,7 @@ class Checkpoint:
             if covariates is None:
                 raise BrokenCheckpoint(f"{EXAMPLES} of {run.id} lacks the labels or covariates that its model reads. "
                                        f"{COPY_AGAIN}.")
-        return cls(run, model, run.summary(), scaled(x).float(), labels, covariates)
+        return cls(run, model, run.summary(), scaled(x).float(), labels, covariates, numbers)
 
     @property
     def latent(self) -> str:
