@@ -102,6 +102,20 @@ def test_a_parquet_file_gives_the_same(tmp_path: Path) -> None:
     assert own.left_out[0] == "'patient_id': different in every row, the first 'P000' in row 1"
 
 
+def test_numbers_that_a_parquet_file_has_as_text_are_said_to_be_so(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    parquet.write_table(arrow.table({"a": np.arange(40.0), "text": [f"{row}.5" for row in range(40)],
+                                     "comma": [f"0,{row:02}" for row in range(40)]}), path)
+    assert Table(path=str(path)).load().left_out == (
+        "'text': numbers saved as text, the first '0.5' in row 1; to learn from them, save the column as numbers",
+        "'comma': numbers saved as text, the first '0,00' in row 1; to learn from them, save the column as numbers")
+    for asked in ({"columns": "a, text"}, {"covariate": "text", "covariate_kind": "numbers"}):
+        with pytest.raises(ConfigError, match=r"has '0\.5', a number saved as text, in row 1, column 'text'\. Save"):
+            Table(path=str(path), **asked).load()
+
+
 def test_a_parquet_file_is_bounded_by_its_footer_and_needs_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                                                                    ) -> None:
     arrow = pytest.importorskip("pyarrow")

@@ -75,6 +75,9 @@ class Contents:
     def fault(self, column: int, remedy: str, row: int | None = None) -> ConfigError:
         """What is wrong with a cell: of `row`, or the first of its column that is not a number."""
         row, text = self.faults[column] if row is None else (row, self.texts[column][row])
+        if not np.isnan(cells.number(text)):  # of a column whose type says otherwise
+            return wrong(self.path, f"has '{short(text)}', a number saved as text, {self.place(row, column)}.",
+                         "Save the column as numbers.")
         what = "nothing" if not text.strip() else f"'{short(text)}', which is no finite number below 1e30"
         return wrong(self.path, f"has {what} {self.place(row, column)}.", remedy)
 

@@ -137,10 +137,14 @@ def _worded(table: Contents, column: int, texts: Sequence[str]) -> tuple[Numbers
     if len(levels) == 1:
         return None, [], f"{quoted(name)}: '{short(levels[0])}' in every row that says something"
     if len(levels) > min(MAX_LEVELS, there / 2):
-        what = "different in every row" if len(levels) == there else f"{len(levels):,} different texts"
+        # Of a file that has a type for each column text is text, whatever it says.
+        plain = not any(math.isnan(cells.number(level)) for level in levels)
+        meant = plain or cells.other_form(texts) or cells.meant(texts)
+        what = ("numbers saved as text" if meant else "different in every row" if len(levels) == there else
+                f"{len(levels):,} different texts")
         row = next(row for row, text in enumerate(texts) if not cells.missing(text))
         return None, [], (f"{quoted(name)}: {what}, the first '{short(texts[row].strip())}' in {table.line} "
-                          f"{table.lines[row]:,}")
+                          f"{table.lines[row]:,}{'; to learn from them, save the column as numbers' if meant else ''}")
     place = {level: number for number, level in enumerate(levels)}
     numbers = np.array([place.get(row, -1) for row in rows])
     x = np.equal(numbers[:, None], np.arange(len(levels))).astype(float)
