@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.shared import address, pictures, published
 from pages.shared.cards import preview
-from pages.shared.checkpoints import explore_link, opened, tell_unreadable, train_first, with_weights
+from pages.shared.checkpoints import absent, explore_link, opened, tell_unreadable, train_first, with_weights
 from pages.shared.evaluation import tabled
 from pages.shared.headline import short
 from pages.shared.words import Colour, escaped
@@ -235,11 +235,13 @@ def enter(there: dict[str, list[Run]]) -> None:
     """A link to a run, in this page's own words: its data, and it on the card of its approach."""
     if (wanted := st.query_params.get("run")) is None:
         return
-    for key, runs in there.items():
-        for run in runs:
-            if run.id == wanted:
-                st.query_params["data"] = digest(key)
-                st.query_params[parameter(str(approach_of(run)))] = run.id
+    wanted = wanted.removeprefix("runs/")
+    found = [(key, run) for key, runs in there.items() for run in runs if run.id in (wanted, f"gallery/{wanted}")]
+    for key, run in found[:1]:
+        st.query_params["data"] = digest(key)
+        st.query_params[parameter(str(approach_of(run)))] = run.id
+    if not found:
+        st.warning(escaped(absent(wanted)), icon=":material/link_off:")
     del st.query_params["run"]
 
 

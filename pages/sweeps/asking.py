@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from pages.shared import changing, measure, placing, warm
-from pages.shared.checkpoints import store
+from pages.shared.checkpoints import absent, store
 from pages.shared.queue import anything_live
 from pages.shared.words import counted, duration, escaped
 from vaecore import permission
@@ -43,6 +43,7 @@ TITLES = {"grid": "Grid", "random": "Random", "search": "Search", "none": "Never
 OPTIONS = ("trials", "begin", "grace", "at_least", "first", "factor")  # of methods and rules
 ADDRESS = ("preset", "from", "set", "over", "method", "seeds", "objective", "stopping", *OPTIONS)
 KEY = "sweeps:"  # of what is entered, in the session
+MISSING = f"{KEY}missing"  # what a link asked to begin with, in vain
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def _empty() -> None:
 
 
 def _example() -> None:
+    _chosen()
     st.session_state.update({f"{KEY}from": "preset", f"{KEY}preset": FIRST, f"{KEY}set": "training.epochs=10",
                              f"{KEY}rows": len(EXAMPLE), f"{KEY}seeds": 2, f"{KEY}method": "grid",
                              f"{KEY}stopping": "none", f"{KEY}objective": "elbo"})
@@ -101,20 +103,25 @@ def _base() -> tuple[RunConfig, str] | None:
     from vaecore.config import changed, preset
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        kind = st.segmented_control("Begin with", ["preset", "run"], key=f"{KEY}from", required=True,
+        kind = st.segmented_control("Begin with", ["preset", "run"], key=f"{KEY}from", required=True, on_change=_chosen,
                                     format_func={"preset": "A preset", "run": "A run"}.__getitem__,
                                     persist_state="session", help="What is the same in all trainings.")
         if kind == "preset":
             told = presets()
-            name = st.selectbox("Preset", list(told), key=f"{KEY}preset", persist_state="session",
+            _must_be_among([FIRST, *told], "preset")
+            name = st.selectbox("Preset", list(told), key=f"{KEY}preset", persist_state="session", on_change=_chosen,
                                 format_func=lambda each: f"{each} · {told[each]}", help="A named configuration.")
         else:
             runs = [run.id for run in store().everything()]
-            if not runs:
-                st.info("No run is here yet. Begin with a preset.", icon=":material/info:")
-                return None
-            name = st.selectbox("Run", runs, key=f"{KEY}run", persist_state="session",
-                                help="Its configuration is varied; the run itself stays as it is.")
+            _must_be_among(runs, "run")
+            if runs:
+                name = st.selectbox("Run", runs, key=f"{KEY}run", persist_state="session", on_change=_chosen,
+                                    help="Its configuration is varied; the run itself stays as it is.")
+    if missing := st.session_state.get(MISSING):
+        st.warning(escaped(missing), icon=":material/link_off:")
+    if kind == "run" and not runs:
+        st.info("No run is here yet. Begin with a preset.", icon=":material/info:")
+        return None
     settings = st.text_input("The same in all, where it differs from that", key=f"{KEY}set", max_chars=2000,
                              persist_state="session", placeholder="training.epochs=10, model.latent_size=4",
                              help="Fields with their values, as after `--set`, with commas between them.")
@@ -124,6 +131,20 @@ def _base() -> tuple[RunConfig, str] | None:
     except (ConfigError, StoreError) as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return None
+
+
+def _must_be_among(there: list[str], kind: str) -> None:
+    """Begin with the first in the place of what a link asks for in vain, or what was removed, and say so."""
+    name = st.session_state.get(f"{KEY}{kind}")
+    if name is not None and name not in there:
+        st.session_state[f"{KEY}{kind}"] = there[0] if there else None
+        why = absent(name) if kind == "run" else f"There is no preset called '{name[:80]}'."
+        st.session_state[MISSING] = f"{why} The form begins with {there[0]} instead." if there else why
+
+
+def _chosen() -> None:
+    """What a sweep begins with was chosen by hand: what was missing is not missed."""
+    st.session_state.pop(MISSING, None)
 
 
 def split(text: str) -> list[str]:
@@ -250,7 +271,8 @@ def _launch(asked: Asked) -> None:
     for problem in problems:
         st.caption(f":red[:material/error: {escaped(problem)}]")
     taken = set(names(store()))
-    st.session_state.setdefault(f"{KEY}name", _free(asked.origin, taken))
+    if st.session_state.get(f"{KEY}name") in (None, st.session_state.get(f"{KEY}proposed")):  # not one of his own
+        st.session_state[f"{KEY}name"] = st.session_state[f"{KEY}proposed"] = _free(asked.origin, taken)
     name = st.text_input("Name", key=f"{KEY}name", max_chars=40, help="Small letters, digits, '-' and '_'. Its runs "
                          "are called after it.").strip()
     against = "" if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name) and NAME.fullmatch(name) else \
@@ -346,11 +368,17 @@ def command(asked: Asked, name: str) -> str:
     for field, values in asked.over.items():
         words += ["--over", f"{field}={values.replace(' ', '')}"]
     method, rule = asked.fields["method"], asked.fields["stopping"]
-    words += ["--seeds", str(asked.fields["seeds"]), "--method", method["kind"],
-              *(["--trials", str(method["trials"])] if "trials" in method else []),
+    words += ["--seeds", str(asked.fields["seeds"]), "--method", method["kind"], *_given(METHODS, method),
               *(["--objective", asked.fields["objective"]] if asked.fields["objective"] != "elbo" else []),
-              *(["--stopping", rule["kind"]] if rule["kind"] != "none" else [])]
+              *(["--stopping", rule["kind"], *_given(RULES, rule)] if rule["kind"] != "none" else [])]
     return shlex.join(words)
+
+
+def _given(kinds: Mapping[str, type[Strict]], chosen: Mapping[str, Any]) -> Iterator[str]:
+    """The options of a choice that are not as usual."""
+    for name, info in kinds[chosen["kind"]].model_fields.items():
+        if name in OPTIONS and chosen[name] != info.default:
+            yield from (f"--{name.replace('_', '-')}", str(chosen[name]))
 
 
 # -- the address -----------------------------------------------------------------------------------
@@ -366,10 +394,11 @@ def _from_address() -> None:
     if not asked or asked == state.get(f"{KEY}url"):
         return
     one = {name: values[-1] for name, values in asked.items()}
-    if (preset := one.get("preset")) in presets():
+    _chosen()
+    if preset := one.get("preset"):
         state.update({f"{KEY}from": "preset", f"{KEY}preset": preset})
-    elif "from" in one:
-        state.update({f"{KEY}from": "run", f"{KEY}run": one["from"]})
+    elif run := one.get("from"):
+        state.update({f"{KEY}from": "run", f"{KEY}run": run.removeprefix("runs/")})
     state[f"{KEY}set"] = ", ".join(asked.get("set", []))[:2000]
     pairs = [each.partition("=") for each in asked.get("over", [])][:MAX_AXES]
     state[f"{KEY}rows"] = max(1, len(pairs))

@@ -39,6 +39,7 @@ def start(
     method: Annotated[str, typer.Option(help="grid: every combination; random: points drawn; search: chosen by what "
                                         "those before have found.")] = "grid",
     trials: Annotated[int | None, typer.Option(help="Points of a random sweep or a search.")] = None,
+    begin: Annotated[int | None, typer.Option(help="Points of a search that are drawn before it chooses.")] = None,
     seeds: Annotated[int, typer.Option(help="How often each point is trained, with the seeds 1, 2, 3 …")] = 1,
     objective: Annotated[str, typer.Option(help="The number by which points are judged: elbo, reconstruction, kl, "
                                            "mse, active or perplexity of the validation set; or what an evaluation "
@@ -46,6 +47,9 @@ def start(
     stopping: Annotated[str, typer.Option(help="none, median or halving: when a point that does badly is ended "
                                           "early.")] = "none",
     grace: Annotated[float | None, typer.Option(help="Share of training before the median rule judges.")] = None,
+    at_least: Annotated[int | None, typer.Option(help="Points that must have come as far before the median rule "
+                                                 "judges.")] = None,
+    first: Annotated[float | None, typer.Option(help="Share of training at the first rung of halving.")] = None,
     factor: Annotated[int | None, typer.Option(help="Of halving: one of so many goes on at each rung.")] = None,
     at_once: Annotated[int, typer.Option(help="Trainings in the queue at the same time; 0: all, of a "
                                         "search one point.")] = 0,
@@ -67,11 +71,9 @@ def start(
     if sum(map(bool, (preset, config, run))) > 1:
         raise problem("--preset", preset, "several beginnings were given.", "Give one preset, file or run.")
     base = named(preset) if preset else from_file(config) if config else here.find(run).config() if run else RunConfig()
-    given: dict[str, Any] = {"kind": method, **({"trials": trials} if trials is not None else {})}
-    rule: dict[str, Any] = {"kind": stopping, **({"grace": grace} if grace is not None else {}),
-                            **({"factor": factor} if factor is not None else {})}
-    declared, chosen = declare(changed(base, changes or []), _over(over), name=name, method=given, seeds=seeds,
-                               objective=objective, stopping=rule, at_once=at_once,
+    declared, chosen = declare(changed(base, changes or []), _over(over), name=name, seeds=seeds, objective=objective,
+                               method=_kind(method, trials=trials, begin=begin), at_once=at_once,
+                               stopping=_kind(stopping, grace=grace, at_least=at_least, first=first, factor=factor),
                                origin=preset or run or (str(config) if config else ""))
     ready = plan(declared, chosen)
     facts = _told(ready, here, as_json)
@@ -174,6 +176,11 @@ def tend(name: NameArgument, store: StoreOption = None) -> None:
     here: Store = store_at(store)
     with task(here, name).alone():
         tending.tend(here, name, say=lambda line: print(line, flush=True))
+
+
+def _kind(kind: str, **options: float | None) -> dict[str, Any]:
+    """A choice with those of its options that were given."""
+    return {"kind": kind, **{name: value for name, value in options.items() if value is not None}}
 
 
 def _over(settings: Sequence[str]) -> dict[str, str]:

@@ -119,5 +119,13 @@ def test_a_hostile_evaluation_is_shown_as_words(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_a_link_to_a_run_that_is_gone_is_said() -> None:
+    at = demo.open_page("families", run="deleted")
+    assert at.warning[0].value == "There is no run called 'deleted' here." and "run" not in at.query_params
+    at = demo.open_page("families", run="runs/sources")
+    assert not at.warning and at.dataframe[0].value["Run"].tolist() == ["sources"]
+
+
+@pytest.mark.usefixtures("store")
 def test_its_address_holds_the_view() -> None:
     demo.keeps_its_view("families", "data")

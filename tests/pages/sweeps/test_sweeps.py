@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
 
 from pages.components.sweep import pack, place
 from pages.shared import measure
 from tests.pages import demo
 from tests.sweeps import made
 from vaecore import lab, permission
+from vaecore.cli.sweeps import sweep
 from vaecore.lab import cluster, jobs
 from vaecore.lab.task import Task
 from vaecore.store import Store
@@ -93,6 +96,45 @@ def test_the_address_holds_all_that_is_entered() -> None:
         assert at.query_params[name] == value
     again = demo.open_page("sweeps", **{**ASKED, "method": "random", "trials": "many", "seeds": "9" * 5000})
     assert again.metric[0].value == "20"  # what a link says in vain is as if it were not there
+
+
+@pytest.mark.parametrize("more", [
+    {"method": "search", "trials": "9", "begin": "3", "stopping": "median", "grace": "0.6", "at_least": "9"},
+    {"method": "random", "trials": "7", "stopping": "halving", "first": "0.5", "factor": "5", "objective": "mse"}])
+def test_the_command_is_the_same_sweep(store: Store, more: dict[str, str]) -> None:
+    at = demo.open_page("sweeps", **{**ASKED, **more})
+    [told] = [each.value for each in at.code]
+    button(at, "sweep-start").click().run()
+    words = shlex.split(told.replace("vae-digits", "again", 1))[2:]
+    done = CliRunner().invoke(sweep, [*words, "--store", str(store.root)])
+    assert not done.exception, done.output
+    one, other = (kept(store, name).model_dump(exclude={"name", "made"}) for name in ("vae-digits", "again"))
+    assert one == other and one["stopping"] == {"kind": more["stopping"], **{
+        name: float(value) for name, value in more.items() if name in ("grace", "at_least", "first", "factor")}}
+
+
+@pytest.mark.parametrize(("asked", "words"), [
+    ({"from": "deleted"}, "There is no run called 'deleted' here. The form begins with zb-"),
+    ({"preset": "no-such"}, "There is no preset called 'no-such'. The form begins with vae-digits instead.")])
+def test_a_beginning_that_is_not_there_is_said_until_another_is_chosen(store: Store, asked: dict[str, str], words: str
+                                                                      ) -> None:
+    swept(store)
+    at = demo.open_page("sweeps", over=ASKED["over"], **asked)
+    assert at.warning[0].value.replace("\\", "").startswith(words)
+    at.number_input(key="sweeps:seeds").set_value(3).run()
+    assert len(at.warning) == 1
+    at.segmented_control(key="sweeps:from").set_value("preset" if "from" in asked else "run").run()
+    assert not at.warning and not at.exception
+
+
+def test_the_name_that_is_proposed_follows_the_beginning_until_one_is_typed() -> None:
+    at = demo.open_page("sweeps", **ASKED)
+    for preset in ("vae-minute", "vae-digits"):
+        at.selectbox(key="sweeps:preset").set_value(preset).run()
+        assert at.text_input(key="sweeps:name").value == preset
+    at.text_input(key="sweeps:name").set_value("mine").run()
+    at.selectbox(key="sweeps:preset").set_value("vae-minute").run()
+    assert at.text_input(key="sweeps:name").value == "mine"
 
 
 def test_a_sweep_is_shown_with_its_best_and_its_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
