@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -277,6 +278,18 @@ def test_interrupted_before_anything_it_keeps_nothing(vae: Run, capsys: pytest.C
     assert call(["evaluate", "vae", "--store", str(vae.path.parents[1])]) == cli.evaluating.STOPPED
     assert "nothing is kept" in capsys.readouterr().err
     assert evaluations(vae) == []
+    shutil.copytree(vae.path, vae.path.with_name("next"))  # ... and what was found of another before is told
+    evaluated = cli.evaluating._evaluated
+
+    def once(run: Run, *arguments: Any, **words: Any) -> Any:
+        if run.id == "next":
+            monkeypatch.setattr(background, "line", said)
+        return evaluated(run, *arguments, **words)
+
+    monkeypatch.setattr(cli.evaluating, "_evaluated", once)
+    assert call(["evaluate", "vae", "next", "--parts", "none", "--json", "--store", str(vae.path.parents[1])]
+                ) == cli.evaluating.STOPPED
+    assert [found["run"] for found in json.loads(capsys.readouterr().out)] == ["vae"]
 
 
 def test_one_that_is_running_is_not_begun_twice(vae: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,9 @@ from tests.sweeps.made import SMALL
 from vaecore import lab
 from vaecore.config import changed
 from vaecore.errors import NotAllowed, StoreError
-from vaecore.lab import attempts, jobs
+from vaecore.lab import attempts, jobs, state
 from vaecore.lab.task import Task
+from vaecore.library import records
 from vaecore.schema import ConfigError
 from vaecore.store import Run, Store
 from vaecore.sweeps import Standing, Sweep, names, points, standing, tending
@@ -61,7 +62,15 @@ def trained(value: Callable[[Run], float]) -> Callable[..., None]:
     return submit
 
 
-def test_all_points_with_a_seed_are_queued_before_the_next_seed(store: Store) -> None:
+class Killed(Exception):
+    pass
+
+
+def killed(_: float) -> None:
+    raise Killed
+
+
+def test_all_points_with_a_seed_are_queued_before_the_next_seed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(store, {"model.latent_size": "2,8"}, seeds=2)
     now = tending.tend(store, "s", say=lambda _: None)
     assert [lab.status(store.find(name).path).position for name in ("s-001-s1", "s-002-s1", "s-001-s2", "s-002-s2")] \
@@ -72,6 +81,26 @@ def test_all_points_with_a_seed_are_queued_before_the_next_seed(store: Store) ->
     assert [store.find(f"s-001-s{seed}").title for seed in (1, 2)] == ["vae-digits z2 ep2 s1", "vae-digits z2 ep2 s2"]
     assert store.find("s-002-s2").config().model_copy(update={"seed": 1}) == store.find("s-002-s1").config()
     assert now.counts == {"queued": 4} and now.sentence == "At work: 4 waiting."
+    read, tickets = list[Path](), state.tickets
+    monkeypatch.setattr(state, "tickets", lambda root: (read.append(root), tickets(root))[1])
+    assert [trial.status.position for trial in standing(store, "s").trials] == [1, 3, 2, 4]
+    assert read == [store.root]  # once for all: of a thousand each would read a thousand
+    assert [each.state for each in records(store) if "sweep:s" in each.experiment] == ["queued"] * 4 and len(read) == 2
+
+
+def test_a_resume_queues_no_more_than_may_be_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Task, "start", lambda *_: None)
+    sweep = kept(store, {"model.latent_size": "2,4,8"}, at_once=2)
+    for number, point in enumerate(points.known(sweep), 1):
+        lab.submit((run := made.made(store, sweep, number, point, 1)).path)
+        lab.stop(run.path)
+    assert standing(store, "s").counts == {"stopped": 3}
+    assert tending.resume(store, "s").counts == {"queued": 2, "new": 1}
+    finish(store.find("s-001-s1"), -50.0, -30.0)
+    now = tending.tend(store, "s", say=lambda _: None)
+    assert now.counts == {"finished": 1, "queued": 2} and now.trials[2].status.attempt == 2
+    lab.stop(store.find("s-003-s1").path)
+    assert standing(store, "s").trials[2].state == "stopped"  # by hand once more, and so it stays
 
 
 def test_what_is_at_once_in_the_queue_is_bounded_and_goes_on(store: Store) -> None:
@@ -107,20 +136,23 @@ def test_means_and_intervals_over_seeds_are_those_of_numpy(store: Store, monkeyp
     assert [row["best"] for row in facts] == [True, False]
 
 
-def test_the_bad_are_stopped_in_words_and_the_best_is_not(store: Store) -> None:
+def test_the_bad_are_stopped_in_words_and_the_best_is_not(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = kept(store, {"model.latent_size": "2,4,6,8,10"}, seeds=2,
                  stopping={"kind": "median", "grace": 0.5})
     assert sweep.stopping.kind == "median"
     for number, seed in ((n, s) for s in (1, 2) for n in range(1, 6)):
         run = made.made(store, sweep, number, {"model.latent_size": 2 * number}, seed)
-        lab.submit(run.path)
+        if (number, seed) != (5, 2):  # which its process had made when it was killed, and not queued
+            lab.submit(run.path)
         if seed == 1:
             finish(run, -100.0, -10.0 * number)
         if seed == 1 and number > 1:  # not at its end yet
             (run.path / "exit.json").unlink()
             lab.submit(run.path)
     said: list[str] = []
-    tending._end_the_bad(standing(store, "s"), said.append)
+    with monkeypatch.context() as patch, pytest.raises(Killed):  # after one look
+        patch.setattr(tending.time, "sleep", killed)
+        tending.tend(store, "s", said.append)
     now = standing(store, "s")
     assert [row.state for row in now.rows] == ["queued", "queued", "queued", "early", "early"]
     assert now.rows[3].trials[0].early == ("Stopped early by the sweep s: at epoch 1 it is worse than the median of 4 "

@@ -6,10 +6,14 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from tests.training.runs import Make, small
+from vaecore.data import Dataset, Split
+from vaecore.modalities import Modality
+from vaecore.models import MultimodalVAEConfig, MVAEConfig
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.training import validation
 from vaecore.training.feed import Feed
@@ -157,3 +161,15 @@ def test_t4_several_latents_that_say_the_same_are_informative_once() -> None:
                               torch.Generator().manual_seed(0))
     assert found == pytest.approx(0.5 * math.log(1 + 2 / 0.25), abs=0.05)
     assert validation._joint({"z": [q]}, {"z": StandardNormal(1)}, torch.Generator()) is None
+
+
+def test_a_modality_that_no_observation_has_has_no_error() -> None:
+    """An MSE of 0 would be the best there is."""
+    model = MultimodalVAEConfig(latent_size=2, posterior=MVAEConfig()).build(
+        {name: Modality("vector", (3,)) for name in "ab"})
+    rows = np.ones((6, 3), np.float32)
+    for there, expected in (([True, False], {"a"}), ([True, True], {"a", "b"})):
+        split = Split({"a": rows, "b": rows * there[1]}, observed=np.tile(there, (6, 1)))
+        feed = Feed(Dataset("made", "here", model.modalities, {"validation": split}), "validation", CPU)
+        found = evaluate(model, feed, seed=0).mse
+        assert found.keys() == expected and all(value > 0 for value in found.values())

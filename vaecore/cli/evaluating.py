@@ -86,11 +86,11 @@ def evaluate(runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="I
             err.print(str(error), highlight=False, markup=False)
             code = FAILED
             continue
-        found.append(result)
+        found += [result] if result else []
         code = ended or code
         if ended == STOPPED:
             break
-    if as_json:
+    if as_json and (found or len(chosen) > 1):
         say(found if len(chosen) > 1 else found[0], True, "")
     if code:
         raise typer.Exit(code)
@@ -114,7 +114,10 @@ def _say_offers(runs: list[Run], settings: Settings, *, as_json: bool) -> None:
 
 
 def _evaluated(run: Run, settings: Settings, data_path: str, *, as_json: bool) -> tuple[dict[str, Any], int]:
-    """What was found of one run, kept, and the exit code that says how it ended; told unless as JSON."""
+    """What was found of one run, kept, and the exit code that says how it ended; told unless as JSON.
+
+    Nothing where it was stopped before anything was found.
+    """
     from vaecore import literature
     from vaecore.data.identity import check_there
     from vaecore.evaluate.kept import keep
@@ -133,7 +136,7 @@ def _evaluated(run: Run, settings: Settings, data_path: str, *, as_json: bool) -
                 result = evaluate_run(run, settings, progress=tell, cancelled=stopped, points=points)
         except Cancelled:
             err.print("Cancelled before anything was found: nothing is kept.", highlight=False)
-            raise typer.Exit(STOPPED) from None
+            return {}, STOPPED
         try:
             said = f"{background.KEPT}{keep(run, result, points)}"
         except OSError as error:

@@ -4,7 +4,7 @@ from vaecore.lab.control import Control
 from vaecore.lab.jobs import kick, remove, require_place, stop, submit, submit_new, submit_together, wait
 from vaecore.lab.locks import LabError, training_lock
 from vaecore.lab.logs import Log, log
-from vaecore.lab.state import LIVE, State, Status, busy, queue, status
+from vaecore.lab.state import LIVE, State, Status, Waits, busy, in_line, queue, status
 from vaecore.lab.waiting import why_it_waits
 from vaecore.lab.where import Here, Slurm
 
@@ -17,7 +17,9 @@ __all__ = [
     "Slurm",
     "State",
     "Status",
+    "Waits",
     "busy",
+    "in_line",
     "kick",
     "log",
     "queue",

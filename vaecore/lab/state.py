@@ -33,6 +33,7 @@ import os
 import re
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
@@ -52,6 +53,14 @@ SETTING = re.compile(r"[a-z_]+(\.[a-z_]+)*=[\w.+-]{1,40}")  # of a fork, as a la
 SILENCE = 15.0  # seconds without a heartbeat before we mention it
 SLOW = 5.0  # ... after which a file that was written on a node is seen here at the latest
 GONE = 60.0  # ... before a run on another machine, whose lock we cannot see, counts as lost
+
+
+@dataclass(frozen=True)
+class Waits:
+    """A ticket of the queue."""
+
+    position: int  # from 1
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -163,9 +172,12 @@ Facts = TypeVar("Facts", bound=File)
 # --- where a run stands
 
 
-def status(folder: Path) -> Status:
-    """Where the run stands. Reads a few small files: well under a millisecond."""
-    first = _look(folder)
+def status(folder: Path, waiting: Mapping[str, Waits] | None = None) -> Status:
+    """Where the run stands. Reads a few small files: well under a millisecond.
+
+    `waiting` is what `in_line` has just said of its store: who looks at many runs asks that once.
+    """
+    first = _look(folder, waiting)
     # "Lost" is concluded from what is absent, and so is an end that SLURM tells; a run that started or ended between
     # two reads could feign it: look again.
     return _look(folder) if first.state == "lost" or (first.job and first.state not in LIVE) else first
@@ -191,17 +203,18 @@ def fellows(folder: Path) -> list[Path]:
     return [other for other in others if told(other, Together, []) == found]
 
 
-def _look(folder: Path) -> Status:
-    waiting = tickets(place(folder)[0])
-    ticket = ticket_of(folder, waiting)
-    held = ticket is None and busy(folder)
+def _look(folder: Path, waiting: Mapping[str, Waits] | None = None) -> Status:
+    root, name = place(folder)
+    waiting = in_line(root) if waiting is None else waiting
+    waits = waiting.get(name) if _among_runs(folder) else None
+    held = waits is None and busy(folder)
     broken: list[str] = []
     launch, last_word, beat = told(folder, Launch, broken), told(folder, LastWord, broken), told(folder, Beat, broken)
     attempt = max(found.attempt if found else 0 for found in (launch, last_word, beat))
-    if ticket is not None:
-        position, attempt = 1 + waiting.index(ticket), max(attempt, int(ticket.name.split("-", 3)[2]))
-        now = Status("queued", f"Waiting, place {position} in the queue{_with_whom(folder, waiting)}.", attempt,
-                     position=position)
+    if waits is not None:
+        attempt = max(attempt, waits.attempt)
+        now = Status("queued", f"Waiting, place {waits.position} in the queue{_with_whom(folder, waiting)}.", attempt,
+                     position=waits.position)
     else:
         now = _begun(folder, attempt, held, launch, last_word, beat)
     if broken:
@@ -397,12 +410,12 @@ def _age(folder: Path, beat: Beat) -> float:
 _heard: dict[Path, tuple[float, float, float]] = {}  # folder -> (the sign, when it was first seen, how old it was then)
 
 
-def _with_whom(folder: Path, waiting: list[Path]) -> str:
+def _with_whom(folder: Path, waiting: Mapping[str, Waits]) -> str:
     """How many of those that wait a waiting run is to train stacked with, in words; empty of none."""
     found = told(folder, Together, [])
     if found is None or folder.name not in found.members:
         return ""
-    others = len(set(found.members) & {run_of(ticket) for ticket in waiting}) - 1
+    others = len(waiting.keys() & set(found.members)) - 1
     return f", to train stacked with {others} other{'s' * (others != 1)}" if others > 0 else ""
 
 
@@ -434,11 +447,22 @@ def run_of(ticket: Path) -> str:
     return ticket.name.split("-", 3)[3]
 
 
+def in_line(root: Path) -> dict[str, Waits]:
+    """The queued runs by their names, in order."""
+    found: dict[str, Waits] = {}
+    for position, ticket in enumerate(tickets(root), 1):
+        found.setdefault(run_of(ticket), Waits(position, int(ticket.name.split("-", 3)[2])))
+    return found
+
+
 def ticket_of(folder: Path, waiting: list[Path]) -> Path | None:
-    folder = folder.absolute()
-    if folder.parent.name != "runs":  # a shipped checkpoint may share its name with a run
+    if not _among_runs(folder):
         return None
     return next((ticket for ticket in waiting if run_of(ticket) == folder.name), None)
+
+
+def _among_runs(folder: Path) -> bool:
+    return folder.absolute().parent.name == "runs"  # a shipped checkpoint may share its name with a run
 
 
 def told(folder: Path, kind: type[Facts], broken: list[str]) -> Facts | None:

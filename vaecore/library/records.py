@@ -21,8 +21,7 @@ from typing import Any, Literal
 from vaecore import marks, naming
 from vaecore.evaluate import kept
 from vaecore.evaluate.evaluation import Evaluation
-from vaecore.lab import State, status, where
-from vaecore.lab.state import run_of, tickets
+from vaecore.lab import State, Waits, in_line, status, where
 from vaecore.library.found import Found, numbers
 from vaecore.library.headline import Headline, sane, told
 from vaecore.memory import held
@@ -116,13 +115,13 @@ def records(*stores: Store) -> list[Record]:
     """
     found = []
     for store in stores or (Store.default(),):
-        queued = {run_of(ticket) for ticket in tickets(store.root)}
+        queued = in_line(store.root)
         found += [record(run, queued) for run in store.everything()]
     return found
 
 
-def record(run: Run, queued: Iterable[str] | None = None) -> Record:
-    """The record of one run; `queued` are the names that wait in its store's queue, where they are known already."""
+def record(run: Run, queued: Mapping[str, Waits] | None = None) -> Record:
+    """The record of one run; `queued` is what waits in its store's queue, where that is known already."""
     folder = str(run.path)
     place = f"{folder}\0{run.home or ''}"
     with _lock:
@@ -139,7 +138,7 @@ def record(run: Run, queued: Iterable[str] | None = None) -> Record:
     else:
         made = _read(run)
     if made.state != "unreadable":
-        now, trained = status(run.path), stands[-1] != ABSENT
+        now, trained = status(run.path, None if beside else queued), stands[-1] != ABSENT
         if (made.state, made.detail, made.trained) != (now.state, now.detail, trained):
             made = dataclasses.replace(made, state=now.state, detail=now.detail, trained=trained)
     with _lock:

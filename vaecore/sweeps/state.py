@@ -38,7 +38,8 @@ from vaecore.tables import Cell, Column, Table
 State = Literal["finished", "early", "running", "queued", "stopped", "failed", "lost", "new", "unknown"]
 STATES: dict[State, str] = {
     "finished": "finished", "early": "stopped early", "running": "training", "queued": "waiting", "stopped": "stopped",
-    "failed": "failed", "lost": "lost", "new": "not started", "unknown": "unknown"}
+    "failed": "failed", "lost": "lost", "new": "not queued", "unknown": "unknown"}
+ENDED: tuple[State, ...] = ("stopped", "lost", "failed")  # and may be resumed
 _CURVES = Curves()  # of all sweeps that this process looks at: a file is read once, and then what is new of it
 
 
@@ -54,13 +55,14 @@ class Trial:
     test: float | None  # the same number of the test set, of a finished one
     curve: Curve
     early: str  # why it was stopped before its time by the sweep; empty where it was not
+    again: bool = False  # whether it ended, and is to go on as soon as there is room in the queue
 
     @property
     def state(self) -> State:
-        """Where the training stands: as the lab says, or stopped early by the sweep."""
-        if self.early and self.status.state == "stopped":
+        """Where the training stands: as the lab says, or stopped early by the sweep, or about to be queued again."""
+        if self.early and self.status.state in ("stopped", "new"):  # new: none has begun it yet, and none will
             return "early"
-        return self.status.state
+        return "new" if self.again and not self.early and self.status.state in ENDED else self.status.state
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,7 @@ def standing(store: Store, name: str) -> Standing:
     sweep = kept(store, name)
     found: dict[int, list[Trial]] = {}
     at: dict[int, Point] = dict(enumerate(points.known(sweep), 1))
-    about: dict[str, Any] = {}
+    about, waiting = dict[str, Any](), lab.in_line(store.root)
     for run in members(store, sweep):
         about = run.about()
         told = about.get("point")
@@ -258,7 +260,7 @@ def standing(store: Store, name: str) -> Standing:
         if seed not in range(1, sweep.seeds + 1) or any(trial.seed == seed for trial in found.get(number, ())):
             continue  # a copy, or brought back from the trash beside the one that took its place: a seed counts once
         at.setdefault(number, point)
-        found.setdefault(number, []).append(_trial(run, sweep, number, seed, about))
+        found.setdefault(number, []).append(_trial(run, sweep, number, seed, about, waiting))
     rows = tuple(Row(number, at[number], tuple(sorted(found.get(number, ()), key=lambda trial: trial.seed)),
                      sweep.seeds) for number in sorted(at))
     progress = tending(store, name).progress()
@@ -299,8 +301,9 @@ def _value(value: Any) -> Value:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _trial(run: Run, sweep: Sweep, number: int, seed: int, about: Mapping[str, Any]) -> Trial:
-    status = lab.status(run.path)
+def _trial(run: Run, sweep: Sweep, number: int, seed: int, about: Mapping[str, Any], waiting: Mapping[str, lab.Waits]
+           ) -> Trial:
+    status = lab.status(run.path, waiting)
     along = curve(_CURVES.of(run), sweep.objective)
     final = test = None
     if status.state == "finished":
@@ -316,7 +319,7 @@ def _trial(run: Run, sweep: Sweep, number: int, seed: int, about: Mapping[str, A
     early = about.get("stopped_early")
     why = early.get("why") if isinstance(early, dict) else None
     return Trial(run, number, seed, status, final if final is not None else along[-1][1] if along else None, test,
-                 along, why[:300] if isinstance(why, str) else "")
+                 along, why[:300] if isinstance(why, str) else "", about.get("again") == status.attempt)
 
 
 def folder(store: Store, sweep: Sweep, number: int, seed: int) -> Path:

@@ -23,7 +23,7 @@ from vaecore.sweeps.declared import MAX_RUNS, Grid, Point, Random, Search
 from vaecore.sweeps.objective import sign
 from vaecore.sweeps.planning import Plan, configuration, judged_from
 from vaecore.sweeps.search import choose
-from vaecore.sweeps.state import Standing, Trial, folder, members, standing
+from vaecore.sweeps.state import ENDED, Standing, Trial, folder, members, standing
 from vaecore.sweeps.stopping import Course, stopped
 
 LOOK = 1.0  # seconds between two looks
@@ -47,7 +47,8 @@ def start(store: Store, plan: Plan, where: Here | Slurm | None = None) -> Standi
 
 
 def resume(store: Store, name: str, where: Here | Slurm | None = None) -> Standing:
-    """Queue what was stopped by hand, lost or failed, and go on; what the sweep itself stopped early stays so.
+    """Queue what was stopped by hand, lost or failed, as many as may be at once, and go on with the others as there is
+    room; what the sweep itself stopped early stays so.
 
     All that is left runs `where`; without, where it ran last. Raises `LabError` where it is at work.
     """
@@ -57,9 +58,11 @@ def resume(store: Store, name: str, where: Here | Slurm | None = None) -> Standi
         raise LabError(f"The sweep {name} is at work: there is nothing to resume.")
     if where is not None:
         files.go_on(store, name, where)
-    again = [trial.run.path for trial in now.trials if trial.state in ("stopped", "lost", "failed")]
-    if again:
-        lab.submit_together(again, files.goes_on(store, name))
+    again, room = [trial for trial in now.trials if trial.state in ENDED], _room(now)
+    if again[:room]:
+        lab.submit_together([trial.run.path for trial in again[:room]], files.goes_on(store, name))
+    for trial in again[room:]:  # its process queues them: it remembers nothing, so that each says it of itself
+        write_json_atomic(trial.run.path / "about.json", {**trial.run.about(), "again": trial.status.attempt})
     files.tending(store, name).start()
     return standing(store, name)
 
@@ -86,7 +89,8 @@ def tend(store: Store, name: str, say: Callable[[str], None] = print) -> Standin
         lab.kick(store.root)
         now = standing(store, name)
         made |= {(trial.number, trial.seed) for trial in now.trials}
-        _end_the_bad(now, say)
+        if _end_the_bad(now, say):
+            now = standing(store, name)  # or what has just been stopped would be queued
         _queue(store, now, made, say)
         now = standing(store, name)
         live = any(trial.state in LIVE for trial in now.trials)
@@ -103,8 +107,7 @@ def tend(store: Store, name: str, say: Callable[[str], None] = print) -> Standin
 
 def _queue(store: Store, now: Standing, made: set[tuple[int, int]], say: Callable[[str], None]) -> None:
     """Make and queue as many of what is due as may be at the same time."""
-    live = sum(trial.state in LIVE for trial in now.trials)
-    room = now.sweep.at_once - live if now.sweep.at_once else now.total
+    room = _room(now)
     waiting = [trial.run for trial in now.trials if trial.state == "new"]
     for number, point, seed in _due(now, made):
         if len(waiting) >= room:
@@ -115,9 +118,15 @@ def _queue(store: Store, now: Standing, made: set[tuple[int, int]], say: Callabl
         if not place.exists():  # or it was made by hand and is none of the sweep's
             waiting.append(store.create(config, place.name, experiment=now.sweep.experiment,
                                         point={"number": number, "values": point, "seed": seed}))
-    if queued := waiting[:max(0, room)]:
+    if queued := waiting[:room]:
         lab.submit_together([run.path for run in queued], files.goes_on(store, now.sweep.name))
         say(f"{len(queued)} training{'s' * (len(queued) != 1)} queued, the last is {queued[-1].id}")
+
+
+def _room(now: Standing) -> int:
+    """How many more of its trainings may be queued."""
+    live = sum(trial.state in LIVE for trial in now.trials)
+    return max(0, now.sweep.at_once - live) if now.sweep.at_once else now.total
 
 
 def _due(now: Standing, made: set[tuple[int, int]]) -> list[tuple[int, Point, int]]:
@@ -145,22 +154,26 @@ def _due(now: Standing, made: set[tuple[int, int]]) -> list[tuple[int, Point, in
 # -- ending the bad --------------------------------------------------------------------------------
 
 
-def _end_the_bad(now: Standing, say: Callable[[str], None]) -> None:
-    """Ask the trainings of points that the rule stops to save and stop, those in the queue too."""
+def _end_the_bad(now: Standing, say: Callable[[str], None]) -> bool:
+    """Ask the trainings of points that the rule stops to save and stop, those in the queue too; whether any was asked."""
     if not now.judged:
-        return
+        return False
+    asked = False
     for row in now.rows:  # asked already by a process that was killed before it could ask all
         if why := next((trial.early for trial in row.trials if trial.early), ""):
             for trial in row.trials:
-                if trial.state in LIVE and not trial.status.stopping and not _resumed(trial):
+                if trial.state in (*LIVE, "new") and not trial.status.stopping and not _resumed(trial):
                     _end(trial, why)
+                    asked = True
     by_number = {row.number: row for row in now.rows}
     for number, why in stopped(now.sweep.stopping, courses(now)).items():
         words = f"Stopped early by the sweep {now.sweep.name}: {why}."
         for trial in by_number[number].trials:
             if trial.state in (*LIVE, "new") and not trial.status.stopping:
                 _end(trial, words)
+                asked = True
         say(f"point {number} is stopped: {why}")
+    return asked
 
 
 def courses(now: Standing) -> dict[int, Course]:
