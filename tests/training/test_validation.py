@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.training.runs import Make, small
-from vaecore.data import Dataset, Split
+from vaecore.data import SPLITS, Dataset, Split
 from vaecore.modalities import Modality
 from vaecore.models import MultimodalVAEConfig, MVAEConfig
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
@@ -170,6 +170,6 @@ def test_a_modality_that_no_observation_has_has_no_error() -> None:
     rows = np.ones((6, 3), np.float32)
     for there, expected in (([True, False], {"a"}), ([True, True], {"a", "b"})):
         split = Split({"a": rows, "b": rows * there[1]}, observed=np.tile(there, (6, 1)))
-        feed = Feed(Dataset("made", "here", model.modalities, {"validation": split}), "validation", CPU)
+        feed = Feed(Dataset("made", "here", model.modalities, dict.fromkeys(SPLITS, split)), "validation", CPU)
         found = evaluate(model, feed, seed=0).mse
         assert found.keys() == expected and all(value > 0 for value in found.values())

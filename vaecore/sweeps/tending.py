@@ -155,7 +155,7 @@ def _due(now: Standing, made: set[tuple[int, int]]) -> list[tuple[int, Point, in
 
 
 def _end_the_bad(now: Standing, say: Callable[[str], None]) -> bool:
-    """Ask the trainings of points that the rule stops to save and stop, those in the queue too; whether any was asked."""
+    """Ask the trainings of points that the rule stops to save and stop, queued ones too; whether any was asked."""
     if not now.judged:
         return False
     asked = False
