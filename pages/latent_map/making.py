@@ -43,11 +43,11 @@ def ready(settings: Settings, chosen: Sequence[AtHand]) -> Settings:
 
 def order(run: Run, settings: Settings, said: str, button: str) -> None:
     """What is missing, and the button that makes it; while it is being made, how far it is."""
-    job, key = background.latent_map(run, settings), f"map-task-{run.id}-{settings.split}-{settings.method}"
-    now = job.progress()
-    with st.container(gap="small", key=f"order-{key.replace('/', '-')}"):
+    job = background.latent_map(run, settings)
+    now, key = job.progress(), f"map-task-{job.name}"
+    with st.container(gap="small", key=f"order-{key}"):
         if now.running:
-            st.fragment(watch, run_every=1.0, key=f"watch-{key.replace('/', '-')}")(run, settings, key)
+            st.fragment(watch, run_every=1.0, key=f"watch-{key}")(run, settings, key)
             return
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             # No callback: that would have the settings of the last drawing, and not a number that was just typed.
@@ -57,7 +57,7 @@ def order(run: Run, settings: Settings, said: str, button: str) -> None:
                 task.start(job, key, settings.words())
                 st.rerun()
             st.caption(escaped(f"{run.id}: {said}"), width="stretch")
-        task.ended(key, now, good=False, said="Stopped.")
+        task.ended(key, now, good=any(line.startswith(background.KEPT) for line in now.lines), said="Stopped.")
 
 
 def watch(run: Run, settings: Settings, key: str) -> None:

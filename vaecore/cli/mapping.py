@@ -21,7 +21,7 @@ from vaecore.cli.printing import (
 )
 from vaecore.cli.progress import progress
 from vaecore.lab import background
-from vaecore.mapping import ENDINGS, STEPS, Settings
+from vaecore.mapping import ENDINGS, STEPS, Settings, folder
 
 OutputOption = Annotated[Path | None, typer.Option("-o", "--output", callback=writable, help="The file to write: a "
                                                    "picture (.png), a table (.csv) or arrays (.npz).")]
@@ -48,6 +48,7 @@ def latent_map(run: RunArgument, *, output: OutputOption = None, data_path: Data
         found.relocate(data_path)
 
     from vaecore.explore import Checkpoint
+    from vaecore.explore.maps import kept
     from vaecore.explore.maps import latent_map as made
 
     try:
@@ -63,3 +64,5 @@ def latent_map(run: RunArgument, *, output: OutputOption = None, data_path: Data
              "settings": result.settings.model_dump(mode="json"), "axes": list(result.axes),
              "means": {name: float(values.mean()) for name, values in result.encoded.measures.items()}}
     say(facts, as_json, f"{found.id}: {result.population.source}; axes {result.axes[0]} and {result.axes[1]}")
+    err.print(f"{background.KEPT}{folder()}" if kept.there(result.population, settings) else
+              f"not kept: nothing more can be written in {folder()}.", highlight=False, markup=False)

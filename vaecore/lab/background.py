@@ -7,6 +7,7 @@ earlier result stays, nor does a judge or a prior; an evaluation keeps what it h
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 from vaecore import mapping
 from vaecore.evaluate.kept import folder_of
@@ -19,7 +20,7 @@ from vaecore.training import FITTING
 JUDGE = "judge"  # what a judge's training is called in the lines of its log
 PRIOR = "prior"  # and what a prior's fit is
 MADE = "made "  # how the last line of such a fit begins: the new run
-KEPT = "kept in "  # how the last line of an evaluation that came to its end begins
+KEPT = "kept in "  # how the last line of an evaluation or a map that came to its end begins
 BROKEN_OFF = "Cancelled: "  # how a line of one begins that was stopped before its end
 REACHED = re.compile(r"(\w+): ([0-9]{1,15}) of ([0-9]{1,15})")
 
@@ -50,8 +51,12 @@ def fitting_prior(run: Run) -> Task:
 
 
 def latent_map(run: Run, settings: Settings) -> Task:
-    """The making of a latent map of `run`, which is started with the words of `settings`."""
-    name = f"{run.id.replace('/', '~')}-{settings.split}-{settings.method}"
+    """The making of a latent map of `run`, which is started with the words of `settings`.
+
+    Other settings are another task; but which dimensions are drawn decides nothing of what is made.
+    """
+    made = settings.model_dump_json(exclude={"across", "up"})
+    name = f"{run.id.replace('/', '~')}-{settings.split}-{settings.method}-{sha256(made.encode()).hexdigest()[:12]}"
     return Task(folder(), name, f"The map of {run.id}", ("map", run.id, "--store", str(run.store_root)))
 
 

@@ -64,6 +64,11 @@ def has_codes(population: Population) -> bool:
     return _path(f"{key(population)}-codes").is_file()
 
 
+def there(population: Population, settings: Settings) -> bool:
+    """Whether all of a map with these settings was kept: it costs nothing to have it again."""
+    return has_codes(population) and (settings.method != "umap" or _path(_umap(population, settings)).is_file())
+
+
 def keep_codes(population: Population, encoded: Encoded) -> None:
     """Keep the codes of all these observations; a full or read-only disk costs making them again."""
     _write(_path(f"{key(population)}-codes"), {
