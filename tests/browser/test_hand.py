@@ -25,6 +25,16 @@ SHOWN = """canvas => {
 }"""
 
 
+# Another component moves every dimension to 1; the first two as all components have them then.
+ANOTHER = """async ([run, first, second]) => {
+  const loaded = performance.getEntriesByType("resource").map(each => each.name);
+  const { move, moved } = await import(loaded.find(name => name.includes("/lib/moved.js")));
+  move(run, { z: moved(run).z.map(() => 1) }, "another");
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+  return [first, second].map(name => moved(run).z[Number(name.slice(1))]);
+}"""
+
+
 class Hand:
     """Traverse in a page of its own; counts what the page sends to the server."""
 
@@ -216,6 +226,11 @@ def test_a_locked_dimension_stays(hand: Hand) -> None:
         hand.press(button)
         hand.rest()
         assert hand.value(FIRST) == kept, button
+    moved = hand.page.evaluate(ANOTHER, [RUN, FIRST, SECOND])  # as *Send to the sliders* does
+    assert hand.value(FIRST) == kept and hand.value(SECOND) == 1
+    assert moved == pytest.approx([kept, 1], abs=1e-6), "all others are told what stayed"
+    hand.press("Reset")
+    hand.rest()
     assert hand.query["lock"] == FIRST[1:] and hand.value(SECOND) == 0
     hand.press(f"Lock {FIRST}")
     hand.press("Reset")

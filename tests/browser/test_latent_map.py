@@ -237,6 +237,8 @@ def test_two_maps_share_hover_and_lasso_and_points_move_between_them(visitor: Vi
     visitor.act(lambda: second.draw(box))
     held = int(inside(second.pixels(), box).sum())
     expect(visitor.page.get_by_text(re.compile(f"^B: {held} points, .* of map 1"))).to_be_visible()
+    visitor.act(visitor.page.get_by_role("button", name="All in sight").click)
+    expect(visitor.page.get_by_text(re.compile("^B: .* of map 1"))).to_be_visible()  # where the hand was last
     visitor.page.get_by_role("button", name="One, moving").click()
     expect(second.sheet).to_be_hidden()
     drawn = first.frames
@@ -244,6 +246,12 @@ def test_two_maps_share_hover_and_lasso_and_points_move_between_them(visitor: Vi
     expect(visitor.page.get_by_label("From the first map to the second")).to_have_value("1")
     assert first.frames > drawn + 5
     expect(first.sheet.locator(".title")).to_have_text("map 1")
+    search = visitor.page.get_by_label("Find")
+    search.fill("12345")
+    search.press("Enter")
+    expect(view(visitor.page)).to_have_attribute("data-point", "12345")
+    visitor.page.wait_for_url(re.compile("zoom="))
+    assert "NaN" not in visitor.page.url
 
 
 def test_fingers_pan_and_pinch_and_a_tap_shows_the_point(browser: Browser, app: App) -> None:

@@ -26,6 +26,20 @@ INKED = """canvas => {
   return data.filter((value, i) => i % 4 === 3 && value > 0).length / (data.length / 4);
 }"""
 
+# How far the code of a run is from the middle, in the dimension that is the farthest; and whether that comes to be far.
+FAR = """async run => {
+  const loaded = performance.getEntriesByType("resource").map(each => each.name);
+  const { moved } = await import(loaded.find(name => name.includes("/lib/moved.js")));
+  return Math.max(...Object.values(moved(run) ?? { z: [0] }).flatMap(z => [...z]).map(Math.abs));
+}"""
+MOVED = f"""async run => {{
+  for (let frame = 0; frame < 1200; frame++) {{
+    if (await ({FAR})(run) > 0.5) return true;
+    await new Promise(requestAnimationFrame);
+  }}
+  return false;
+}}"""
+
 
 def entered(visitor: Visitor, address: str = ADDRESS) -> tuple[Locator, float, float]:
     """The map, and a place of its plane where no point lies: px on the page."""
@@ -137,6 +151,13 @@ def test_a_link_holds_the_axes_and_the_second_checkpoint(visitor: Visitor, brows
     picker.fill("gallery/vae-vamp")
     visitor.act(lambda: picker.press("Enter"))
     expect(visitor.page.locator(".sheet")).to_have_count(2)
+    pinned = visitor.page.locator(".pinned")
+    for number in (0, 1):
+        visitor.page.locator(".sheet[data-frames] .hand").nth(number).click(position={"x": 30, "y": 30})
+        assert visitor.page.evaluate(MOVED, ("gallery/vae", "gallery/vae-vamp")[number])
+    pinned.get_by_role("button", name="Let go").click()
+    assert not any(visitor.page.evaluate(FAR, run) > 1e-6 for run in ("gallery/vae", "gallery/vae-vamp")), \
+        "both are where they were"
     address = visitor.page.url
     assert "x=" in address and "beside=" in address
     context = browser.new_context(viewport={"width": 1440, "height": 900})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +152,11 @@ def test_the_slider_and_the_wipe(rows: Rows, store: Path) -> None:
         np.testing.assert_array_equal(other.pictures(line), rows.pictures(line))
     assert rows.errors == other.errors == []
     other.page.context.close()
+
+    rows.page.route(re.compile(r"/same/.*at=10(,|%2C)"), lambda route: route.abort())  # the server is gone meanwhile
+    rows.page.get_by_label("Seed").fill("1")
+    rows.page.locator(".rows .line .label", has_text="Failed to fetch").first.wait_for()
+    assert rows.page.locator(".rows .line .strip canvas").first.is_visible(), "what had come before stays"
 
 
 def test_functions(call: Call) -> None:

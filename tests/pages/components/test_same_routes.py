@@ -96,6 +96,15 @@ def test_damage_is_said(root: Path) -> None:
     assert answer.status == 409 and "examples.safetensors" in answer.text
 
 
+def test_of_a_step_that_is_damaged_the_others_are_drawn(root: Path) -> None:
+    (root / "runs" / "vae" / "kept" / "step-00000020.safetensors").write_bytes(b"no weights")
+    answer = get("/same/noise/vae?n=3&seed=0&at=10,20,last")
+    assert answer.status == 200 and [told["step"] for told, _ in read(answer.content)] == [10, None]
+    assert b"step-00000020.safetensors" in answer.content
+    answer = get("/same/noise/vae?n=3&seed=0&at=20")
+    assert answer.status == 409 and "step-00000020.safetensors" in answer.text
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     get("/same/noise/vae?n=4&seed=0")
     monkeypatch.setattr(memory.pool, "most", lambda most=memory.pool.size + 8_000: most)
