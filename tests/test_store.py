@@ -196,6 +196,13 @@ def test_a_log_is_read_in_parts_and_tells_no_more_than_a_log_can(tmp_path: Path,
     monkeypatch.setattr(store_module, "MOST_TOLD", 5 * len(line))
     bounded = Metrics(path)
     assert bounded.update() and (len(bounded.evaluations), bounded.damaged) == (5, 16)
+    for at_once in (10, 10_000):  # a line that is too long and has no end yet is passed, and no look reads it again
+        monkeypatch.setattr(store_module, "LOG_BYTES_AT_ONCE", at_once)
+        path.write_bytes(line + b"y" * 5_000)
+        endless = Metrics(path)
+        assert endless.update() and endless.offset == path.stat().st_size and not endless.update()
+        append(endless, b"y" * 500 + b"\n" + line)
+        assert endless.update() and (len(endless.evaluations), endless.damaged) == (2, 1)
 
 
 def test_a_torn_last_line_waits_for_its_end(metrics: Metrics) -> None:

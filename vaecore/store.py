@@ -435,6 +435,7 @@ class Growing(ABC):
     path: Path
     _offset: int = field(default=0, kw_only=True)
     _tail: bytes = field(default=b"", kw_only=True)
+    _passing: bool = field(default=False, kw_only=True)  # whether it lies within a line that is too long
 
     @property
     def offset(self) -> int:
@@ -470,20 +471,23 @@ class Growing(ABC):
         while self._offset < size:
             file.seek(self._offset)
             new = file.read(min(most, size - self._offset))
-            if whole := new[: new.rfind(b"\n") + 1]:
-                self.take(whole.splitlines())
-                self._offset += len(whole)
-                self._tail = (self._tail + whole)[-TAIL:]
-                most = LOG_BYTES_AT_ONCE
-            elif most < size - self._offset:
+            whole = new[: new.rfind(b"\n") + 1]
+            if not whole and not self._passing and len(new) <= LONGEST_LINE:
+                if most >= size - self._offset:
+                    break  # the last line may still be on its way
                 most *= 2  # a line that is longer
-            else:
-                break  # the last line may still be on its way
+                continue
+            # Longer than any of ours, it is passed as far as it goes; its end stands for it, as an empty line.
+            self.take((whole[whole.find(b"\n"):] if self._passing else whole).splitlines())
+            self._passing, read = not whole, whole or new
+            self._offset += len(read)
+            self._tail = (self._tail + read)[-TAIL:]
+            most = LOG_BYTES_AT_ONCE
         return self._offset > known
 
     def _begin_anew(self) -> None:
         self.forget()
-        self._offset, self._tail = 0, b""
+        self._offset, self._tail, self._passing = 0, b"", False
 
     def _follows(self, descriptor: int, size: int) -> bool:
         start = self._offset - len(self._tail)

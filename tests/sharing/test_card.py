@@ -45,6 +45,17 @@ def test_its_numbers_are_those_of_the_files(copied: Run) -> None:
     assert "licence: CC BY-SA 3.0" in text and "425,284" in text
 
 
+def test_when_it_ended_and_what_made_it_are_what_the_files_say(copied: Run) -> None:
+    """Not when they were copied, nor the version that writes the card."""
+    assert "| ended |" not in card(copied)
+    summary = json.loads((copied.path / "summary.json").read_text())
+    (copied.path / "summary.json").write_text(json.dumps({**summary, "vaecore": "0.0.7"}))
+    (copied.path / "exit.json").write_text(json.dumps({"attempt": 1, "state": "finished", "time": 1_600_000_000}))
+    text = card(copied)
+    assert "| made with | vaecore 0\\.0\\.7 |" in text or "| made with | vaecore 0.0.7 |" in text
+    assert re.search(r"\| ended \| 2020-09-1[34]", text)
+
+
 def test_limits_say_what_collapsed() -> None:
     text = card(Store(GALLERY).find("lagging-basic"))
     assert "0 of 1 dimension active; KL 0.00 nats" in text and "1 of 1 dimensions of the code are not in use" in text

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from tests.fuzz.watch import watched
 from vaecore import permission
 from vaecore.errors import NotAllowed
-from vaecore.sharing import Refused, export_run, unpack
+from vaecore.sharing import Refused, contents, export_run, unpack
 from vaecore.sharing.contents import MANIFEST, MAX_HEADER_BYTES
 from vaecore.store import Store, StoreError
 
@@ -164,12 +164,14 @@ def test_what_is_encrypted_or_packed_otherwise_is_refused(good: bytes) -> None:
         assert "packed in another way" in attempt(zipped(files, change))
 
 
-def test_bombs_are_refused_before_they_unpack(good: bytes) -> None:
+def test_bombs_are_refused_before_they_unpack(good: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     files = files_of(good)
     assert "is a bomb" in attempt(zipped({**files, "pca/metrics.jsonl": b"\n" * 50_000_000}))
     assert "4,000,000 at most" in attempt(zipped({**files, "pca/summary.json": b" " * 4_000_001}))
     many = zipped(files, lambda archive: [archive.writestr(f"n{i}/", b"") for i in range(9_000)] and None)
     assert "lists 9," in attempt(many)
+    monkeypatch.setattr(contents, "MAX_LINES", 3)
+    assert "more than 3 lines" in attempt(zipped({**files, "pca/metrics.jsonl": b"{}\n" * 4}))
     liar = bytearray(zipped({**files, "pca/preview.txt": b"a" * 900_000}))  # it says it unpacks to ten bytes
     place = liar.rfind(b"pca/preview.txt") - 46
     liar[place + 24:place + 28] = struct.pack("<I", 10)

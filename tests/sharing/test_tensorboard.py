@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import json
+import math
+import os
 import struct
 import zipfile
 from collections import defaultdict
@@ -14,8 +17,8 @@ import numpy as np
 import pytest
 
 from tests.cli.test_cli import call, refused
-from vaecore.sharing.tensorboard import zipped_events
-from vaecore.store import Metrics, Run
+from vaecore.sharing.tensorboard import event_files, zipped_events
+from vaecore.store import STEP_COLUMNS, Metrics, Run
 
 pytest.importorskip("tensorboardX")
 GALLERY = Path(__file__).parents[2] / "trained"
@@ -63,6 +66,20 @@ def test_the_numbers_are_those_of_the_run(tmp_path: Path) -> None:
     histogram = found["validation/KL_by_dimension/z"][-1][2]
     assert histogram.num == 50 and histogram.sum == pytest.approx(sum(evaluations[-1]["kl"]["z"]))
     assert found["samples"][0][2].width > 100
+
+
+def test_odd_files_cost_themselves(tmp_path: Path) -> None:
+    run = Run(tmp_path / "runs" / "odd")
+    run.path.mkdir(parents=True)
+    (run.path / "config.json").write_text("{}")
+    os.mkfifo(run.preview)  # for which `open` would wait
+    step = dict.fromkeys(STEP_COLUMNS, 1.0) | {"kind": "step"}
+    lines = [step | {"step": at} for at in (math.nan, math.inf, 1e30, 7)] + [
+        {"kind": "evaluation", "step": 10**at, "elbo": -9.0} for at in (30, 1)]
+    (run.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = read(event_files(run, tmp_path))
+    assert [step for step, _, _ in found["train/loss"]] == [7]
+    assert [step for step, _, _ in found["validation/elbo"]] == [10] and "samples" not in found
 
 
 def test_what_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from vaecore.schema import ConfigError
 from vaecore.store import Metrics, Run, Store, StoreError
 from vaecore.training import FITTING, train
 from vaecore.training.build import fit
-from vaecore.training.checkpoints import load_model, read_weights
+from vaecore.training.checkpoints import BrokenCheckpoint, load_model, read_weights
 from vaecore.training.fitted import PriorFit, codes_of, fit_prior
 from vaecore.training.fork import fork
 
@@ -231,6 +232,18 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_fitted(store: Store,
     monkeypatch.setattr("vaecore.training.fitted.load_model", lambda _: pytest.fail("the model was read"))
     with pytest.raises(StoreError, match="already a run called 'ae'"):
         fit_prior(store, store.find("vae"), name="ae")
+
+
+def test_examples_that_are_none_are_refused_before_anything_is_fitted(store: Store, monkeypatch: pytest.MonkeyPatch,
+                                                                      tmp_path: Path) -> None:
+    monkeypatch.setattr("vaecore.training.fitted.codes_of", lambda *_: pytest.fail("it was begun"))
+    shutil.copytree(store.find("ae").path, tmp_path / "runs" / "odd")
+    path = tmp_path / "runs" / "odd" / "examples.safetensors"
+    for target in ("/dev/zero", "/dev/null"):  # of which the one has no end
+        path.unlink()
+        path.symlink_to(target)
+        with pytest.raises(BrokenCheckpoint, match=r"examples\.safetensors of odd cannot be used"):
+            fit_prior(Store(tmp_path), Store(tmp_path).find("odd"))
 
 
 def test_no_training_begins_with_it(store: Store) -> None:

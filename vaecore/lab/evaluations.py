@@ -165,8 +165,10 @@ def work(store: Store) -> None:
     with runner_of(store).alone():
         with _queue_lock(store):
             remove_leftovers(_folder(store))
+        began = time.monotonic()
         while _advance(store):
-            time.sleep(POLL)
+            time.sleep(max(POLL, 3 * (time.monotonic() - began)))  # of thousands each look takes a while, and the lock
+            began = time.monotonic()
 
 
 # -- one round of the runner -----------------------------------------------------------------------
@@ -175,52 +177,49 @@ def work(store: Store) -> None:
 def _advance(store: Store) -> bool:
     """Say what has ended, and begin what there is room for; whether anything is left to do."""
     with _queue_lock(store):
-        begun = 0
-        for path, ticket in _tickets(store):
-            if ticket.state == "begun":
-                begun += _still_running(store, path, ticket)
-        for path, ticket in _tickets(store):
-            if ticket.state == "waiting" and begun < at_once(store):
-                begun += _begin(store, path, ticket)
-        return any(ticket.state in ("waiting", "begun") for _, ticket in _tickets(store))
+        now = [(path, _watched(store, path, ticket) if ticket.state == "begun" else ticket)
+               for path, ticket in _tickets(store)]
+        begun, left, most = sum(ticket.state == "begun" for _, ticket in now), False, at_once(store)
+        for path, ticket in now:
+            if ticket.state == "waiting" and begun < most:
+                ticket = _begin(store, path, ticket)
+                begun += ticket.state == "begun"
+            left = left or ticket.state in ("waiting", "begun")
+        return left
 
 
-def _still_running(store: Store, path: Path, ticket: Ticket) -> bool:
+def _watched(store: Store, path: Path, ticket: Ticket) -> Ticket:
+    """How one stands that was begun."""
     task = _task(store, ticket)
     if task is None:
-        _write(path, ticket, state="failed", detail=f"There is no run {ticket.run} any more.")
-        return False
+        return _write(path, ticket, state="failed", detail=f"There is no run {ticket.run} any more.")
     now = task.progress()
     if now.running:
-        return True
+        return ticket
     last = next(filter(str.strip, reversed(now.lines)), "")[:300]
     if any(line.startswith(background.KEPT) for line in now.lines):
         partial = any(line.startswith(background.BROKEN_OFF) for line in now.lines)
-        _write(path, ticket, state="partial" if partial else "done", detail=last)
-    elif (not now.lines or background.reached(now.lines[-1:])) and ticket.tries < TRIES:  # killed: nobody said why
-        _write(path, ticket, state="waiting")
-    else:
-        _write(path, ticket, state="failed", detail=last or "It ended without a word.")
-    return False
+        return _write(path, ticket, state="partial" if partial else "done", detail=last)
+    if (not now.lines or background.reached(now.lines[-1:])) and ticket.tries < TRIES:  # killed: nobody said why
+        return _write(path, ticket, state="waiting")
+    return _write(path, ticket, state="failed", detail=last or "It ended without a word.")
 
 
-def _begin(store: Store, path: Path, ticket: Ticket) -> bool:
-    """Whether it has begun; False too where it has to wait, as for one of the same run that a page has begun."""
+def _begin(store: Store, path: Path, ticket: Ticket) -> Ticket:
+    """How it stands once begun, or where it has to wait, as for one of the same run that a page has begun."""
     task = _task(store, ticket)
     try:
         if task is None:
             raise StoreError(f"There is no run {ticket.run} any more.")
         settings = parse(Settings, ticket.settings)
         if task.progress().running:
-            return False
+            return ticket
         task.start(settings.words())
     except LabError:
-        return False
+        return ticket
     except (StoreError, ConfigError, OSError) as error:
-        _write(path, ticket, state="failed", detail=trouble(error)[:300])
-        return False
-    _write(path, ticket, state="begun", tries=ticket.tries + 1)
-    return True
+        return _write(path, ticket, state="failed", detail=trouble(error)[:300])
+    return _write(path, ticket, state="begun", tries=ticket.tries + 1)
 
 
 def at_once(store: Store) -> int:
@@ -255,8 +254,10 @@ def _tickets(store: Store) -> list[tuple[Path, Ticket]]:
     return found
 
 
-def _write(path: Path, ticket: Ticket, **changed: Any) -> None:
-    write_json_atomic(path, ticket.model_copy(update=changed).model_dump())
+def _write(path: Path, ticket: Ticket, **changed: Any) -> Ticket:
+    ticket = ticket.model_copy(update=changed)
+    write_json_atomic(path, ticket.model_dump())
+    return ticket
 
 
 def _task(store: Store, ticket: Ticket) -> Task | None:

@@ -148,6 +148,7 @@ class LastWord(Attempt):
     file = "exit"
     state: Outcome
     detail: str = ""
+    time: Sane = 0.0
     signalled: bool = False  # stopped by a signal, as a cluster sends one: it may be queued again
     suggested: list[Word] = Field(default_factory=list, max_length=8)  # settings of a fork that would not fail so
 

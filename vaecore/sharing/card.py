@@ -7,12 +7,15 @@ beside them and in which setting, what the run cannot do, and how it is loaded. 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import PurePath
 
-from vaecore import __version__, literature
+from vaecore import literature
 from vaecore.data.published import PUBLISHED
 from vaecore.evaluate.kept import evaluations
 from vaecore.evaluate.verdict import verdict
+from vaecore.lab.state import LastWord, told
 from vaecore.library import FIELDS, Record, record
 from vaecore.naming import complete, named, short
 from vaecore.provenance import of_run
@@ -30,11 +33,11 @@ def card(run: Run) -> str:
         ("What it is", [_table([("run", known.id), ("family", known.family), ("data", known.data),
                                 ("dimensions of the code", known.latents), ("parameters", known.parameters),
                                 ("p(x|z)", known.likelihood), ("seed", known.seed),
-                                ("tags", ", ".join(known.tags)), ("made with", f"vaecore {__version__}")]),
+                                ("tags", ", ".join(known.tags)), ("made with", _made_with(run))]),
                         *_changes(values)]),
         ("Data", list(_data(run, known))),
         ("Training", [_table([("steps", known.steps), ("epochs", known.epochs), ("seconds", known.seconds),
-                              ("device", known.device), ("ended", FIELDS["made"].said(known.made)),
+                              ("device", known.device), ("ended", _ended(run, known)),
                               ("forked from", known.parent + anew), ("part of", known.experiment)])]),
         ("Numbers", list(_numbers(known))),
         ("Beside what was published", list(_published(run))),
@@ -43,6 +46,21 @@ def card(run: Run) -> str:
     sections = [f"{'#' if place == 0 else '##'} {plain(title)}\n\n" + "\n\n".join(filter(None, inside))
                 for place, (title, inside) in enumerate(parts) if any(inside)]
     return "\n\n".join(sections) + "\n"
+
+
+def _made_with(run: Run) -> str:
+    version = run.summary().get("vaecore")
+    return f"vaecore {version[:20]}" if isinstance(version, str) else ""
+
+
+def _ended(run: Run, known: Record) -> str:
+    """When the lab saw it end; empty of one that travelled, whose files are as old as the copy."""
+    last_word = told(run.path, LastWord, [])
+    if last_word is None or not last_word.time or last_word.state != known.state:
+        return ""
+    with suppress(OSError, ValueError, OverflowError):
+        return FIELDS["made"].said(datetime.fromtimestamp(int(last_word.time)))
+    return ""
 
 
 def _said(known: Record) -> str:

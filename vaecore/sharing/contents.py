@@ -33,7 +33,7 @@ MAX_ARCHIVE_BYTES, MAX_MANIFEST_BYTES = 2**34, 4_000_000
 MAX_RUNS = 50  # in one zip
 MAX_FILES = 150  # of one run
 MAX_HEADER_BYTES = 16 * 2**20  # of a file of tensors: what a vocabulary takes
-MAX_LINE_BYTES = 4_000_000  # of metrics.jsonl
+MAX_LINE_BYTES, MAX_LINES = 4_000_000, 10_000_000  # of metrics.jsonl: a step of ours has a hundred bytes
 MAX_WRITTEN_BYTES, MAX_PIXELS = 1_000_000, 8_192  # of preview.txt; of a side of preview.png
 MAX_RATIO, RATIO_FROM = 200, 2**20  # a member that unpacks to more than so many times its bytes is a bomb
 WEIGHTS = "weights.safetensors"
@@ -145,6 +145,8 @@ def _plain(value: Any) -> Any:
 def _metrics(path: Path) -> None:
     with path.open("rb") as file:
         for number, line in enumerate(_bounded(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")), 1):
+            if number > MAX_LINES:  # each costs time, and a short one few bytes
+                raise Fault(f"it has more than {MAX_LINES:,} lines.")
             try:
                 good = isinstance(_plain(parsed_json(line, f"line {number}")), dict)
             except Fault as error:

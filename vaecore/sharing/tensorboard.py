@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from vaecore.errors import StoreError
-from vaecore.store import STEP_COLUMNS, Metrics, Run
+from vaecore.files import opened
+from vaecore.store import MAX_PREVIEW_BYTES, STEP_COLUMNS, Metrics, Run
 
 NEEDED = "tensorboardX, which writes these files, is not installed. `pip install \"vaecore[tensorboard]\"` installs it."
 MOST_MODALITIES = 100  # and latents, of one evaluation
@@ -59,9 +60,10 @@ def event_files(run: Run, folder: Path) -> Path:
     with SummaryWriter(str(target)) as writer:
         for column in STEP_COLUMNS[1:]:
             for step, value in zip(metrics.steps.get("step", []), metrics.steps.get(column, []), strict=True):
-                writer.add_scalar(f"train/{column}", value, int(step), walltime=when(step))
+                if _whole(step):
+                    writer.add_scalar(f"train/{column}", value, int(step), walltime=when(step))
         for line in metrics.evaluations:
-            if not _finite(line.get("step")):
+            if not _whole(line.get("step")):
                 continue
             at, time = int(line["step"]), when(line["step"])
             for name, mean in _means(line):
@@ -107,10 +109,18 @@ def _picture(run: Run) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(run.preview) as picture:
+        with opened(run.preview) as file:
+            data = file.read(MAX_PREVIEW_BYTES + 1)
+        if len(data) > MAX_PREVIEW_BYTES:
+            return None
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             return np.asarray(picture.convert("RGB"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError):
         return None
+
+
+def _whole(step: Any) -> bool:
+    return _finite(step) and abs(step) < 2**63  # which is what TensorBoard holds
 
 
 def _finite(value: Any) -> bool:

@@ -9,7 +9,6 @@ Shapes: N codes, r latent size.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch import Tensor
 from vaecore import __version__, permission
 from vaecore.config import RunConfig
 from vaecore.data import Dataset, SplitName
-from vaecore.files import write_json_atomic
+from vaecore.files import BrokenFile, opened, trouble, write_json_atomic
 from vaecore.models import Family
 from vaecore.models.base import Autoencoding
 from vaecore.models.capabilities import ChoosesDivergence, ChoosesPrior
@@ -33,8 +32,16 @@ from vaecore.probability.mixture_fit import Covariance, fit_mixture
 from vaecore.probability.priors import Fitted, FittedConfig
 from vaecore.provenance import Provenance
 from vaecore.schema import parse, problem
-from vaecore.store import EXAMPLES, Run, Store, StoreError
-from vaecore.training.checkpoints import WEIGHTS, check_origin, check_words, load_model, save_weights, step_of
+from vaecore.store import COPY_AGAIN, EXAMPLES, MAX_EXAMPLES_BYTES, Run, Store, StoreError
+from vaecore.training.checkpoints import (
+    WEIGHTS,
+    BrokenCheckpoint,
+    check_origin,
+    check_words,
+    load_model,
+    save_weights,
+    step_of,
+)
 from vaecore.training.feed import Feed
 from vaecore.training.session import EVALUATION_SEED
 from vaecore.training.validation import EVALUATED_AT_ONCE, Evaluation, evaluate
@@ -85,7 +92,7 @@ def fit_prior(store: Store, run: Run, components: int = 10, *, covariance: Covar
 
     Its numbers on validation and test split are found anew under that prior; `vaecore evaluate` finds the rest. The
     same seed gives the same mixture. Raises `ConfigError` for a model that this makes no sense for, `StoreError` for a
-    name, `BrokenCheckpoint` for weights that cannot be read, `DataUnavailable` where the data are not here.
+    name, `BrokenCheckpoint` for files that cannot be read, `DataUnavailable` where the data are not here.
     """
     permission.require("fit a prior")
     if name:
@@ -96,6 +103,7 @@ def fit_prior(store: Store, run: Run, components: int = 10, *, covariance: Covar
     config = with_prior(before, choice, run.id)
     model = load_model(run.path)
     check_origin(run)
+    examples = _examples(run)
     dataset = before.data.load()
     check_words(run.path, dataset)
     size = sum(model.latents.values())
@@ -123,7 +131,7 @@ def fit_prior(store: Store, run: Run, components: int = 10, *, covariance: Covar
         evaluations[split] = evaluate(new, Feed(dataset, split, CPU), EVALUATION_SEED)
 
     def fill(folder: Path) -> None:
-        _write(folder, run, config, new, dataset, fit, evaluations,
+        _write(folder, run, examples, config, new, dataset, fit, evaluations,
                {"seconds": round(time.monotonic() - start, 3), "cpu_seconds": round(time.process_time() - used, 3)})
 
     return store.create(config, name, parent={"run": run.id, "weights": "best", "step": step_of(run.weights)},
@@ -182,11 +190,23 @@ def _mean(density: FullMixture | GaussianMixture | StandardNormal, codes: Tensor
     return float(density.log_prob(codes.double()).mean())
 
 
-def _write(folder: Path, parent: Run, config: RunConfig, model: Family, dataset: Dataset, fit: PriorFit,
-           evaluations: Mapping[str, Evaluation], took: Mapping[str, float]) -> None:
+def _examples(run: Run) -> bytes:
+    """The file of its test observations, which the new run has too."""
+    try:
+        with opened(run.path / EXAMPLES) as file:
+            data = file.read(MAX_EXAMPLES_BYTES + 1)
+        if len(data) > MAX_EXAMPLES_BYTES:
+            raise BrokenFile("it is too large")
+    except (OSError, BrokenFile) as error:
+        raise BrokenCheckpoint(f"{EXAMPLES} of {run.id} cannot be used ({trouble(error)}). {COPY_AGAIN}.") from None
+    return data
+
+
+def _write(folder: Path, parent: Run, examples: bytes, config: RunConfig, model: Family, dataset: Dataset,
+           fit: PriorFit, evaluations: Mapping[str, Evaluation], took: Mapping[str, float]) -> None:
     """All that a finished run has, into a folder that nobody sees yet."""
     save_weights(folder / WEIGHTS, model, config, 0)
-    shutil.copyfile(parent.path / EXAMPLES, folder / EXAMPLES)
+    (folder / EXAMPLES).write_bytes(examples)
     Provenance.of(config.data, dataset).write(folder)
     told = {split: found.as_dict() for split, found in evaluations.items()}
     before = parent.summary()
