@@ -269,7 +269,7 @@ def labelled(dataset: Dataset, split: SplitName, modality: str) -> tuple[NDArray
 
 
 def having(dataset: Dataset, split: SplitName, modality: str) -> NDArray[np.int64]:
-    """Which observations of a split have a modality."""
+    """Places (N,) of the observations of a split that have a modality."""
     part = dataset.splits[split]
     if part.observed is None:
         return np.arange(len(part))

@@ -47,10 +47,10 @@ def start(store: Store, plan: Plan, where: Here | Slurm | None = None) -> Standi
 
 
 def resume(store: Store, name: str, where: Here | Slurm | None = None) -> Standing:
-    """Queue what was stopped by hand, lost or failed, as many as may be at once, and go on with the others as there is
-    room; what the sweep itself stopped early stays so.
+    """Queue what was stopped by hand, lost or failed, as many as may be at once.
 
-    All that is left runs `where`; without, where it ran last. Raises `LabError` where it is at work.
+    The others follow as there is room; what the sweep itself stopped early stays so. All that is left runs `where`;
+    without, where it ran last. Raises `LabError` where it is at work.
     """
     permission.require("resume a sweep")
     now = standing(store, name)
