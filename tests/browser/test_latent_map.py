@@ -114,6 +114,11 @@ def test_hover_pan_and_zoom_send_nothing(visitor: Visitor) -> None:
     visitor.page.mouse.wheel(0, -600)
     visitor.page.wait_for_timeout(600)
     assert plane.frames > drawn + 5 and len(sent) == before, "not one message"
+    view(visitor.page).evaluate("root => { root.style.zoom = 0.8; }")  # as talk mode does
+    plane.canvas.press("0")
+    plane = Plane(visitor.page)
+    visitor.page.mouse.move(*plane.pixels()[plane.lonely()])
+    expect(view(visitor.page)).to_have_attribute("data-point", str(plane.lonely()))
     visitor.no_stack_trace()
 
 

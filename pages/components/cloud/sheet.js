@@ -8,7 +8,7 @@ import { Near } from "./near.js";
 import { Pointing } from "./pointing.js";
 import { radiusOf, splat } from "./paint.js";
 import { Tiling } from "./tiling.js";
-import { sizes } from "../lib/talk.js";
+import { pointerOn, sizes } from "../lib/talk.js";
 
 const PANE = 104; // px of the picture beside the hand
 const FINER = 2; // pixels of a file for one of the page, at least
@@ -244,10 +244,9 @@ export class Sheet {
 
   listen() {
     const { over } = this;
-    const at = event => [event.offsetX, event.offsetY];
-    over.onpointerdown = event => this.down(event, at(event));
-    over.onpointermove = event => this.move(event, at(event));
-    over.onpointerup = event => this.up(event, at(event));
+    over.onpointerdown = event => this.down(event, pointerOn(event));
+    over.onpointermove = event => this.move(event, pointerOn(event));
+    over.onpointerup = event => this.up(event, pointerOn(event));
     over.onpointercancel = event => this.cancel(event);
     over.onlostpointercapture = event => this.cancel(event);
     over.onpointerleave = event => {
@@ -260,8 +259,8 @@ export class Sheet {
     over.addEventListener("wheel", event => {
       event.preventDefault(); // the plane is closer, not the page further down
       this.cloud.used = this;
-      this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : event.deltaMode ? 0.05 : 0.0015)), at(event));
-      this.point(at(event));
+      this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : event.deltaMode ? 0.05 : 0.0015)), pointerOn(event));
+      this.point(pointerOn(event));
     }, { passive: false });
     over.onkeydown = event => this.key(event);
   }

@@ -7,7 +7,7 @@ import { mounted, rootOf } from "../lib/mount.js";
 import { paintOf, placeOf, readTheme } from "../lib/palette.js";
 import { saveButton, together } from "../lib/save.js";
 import { placeTip, tipOf } from "../lib/tip.js";
-import { sizes } from "../lib/talk.js";
+import { pointerOn, sizes } from "../lib/talk.js";
 
 const NARROW = 700; // px: below it one column
 const WIDE = 1500; // px: from here on three
@@ -137,7 +137,7 @@ class HeatMap {
     this.canvas = make("canvas", "", this.box);
     this.canvas.setAttribute("role", "img");
     this.canvas.tabIndex = 0;
-    this.canvas.onpointermove = this.canvas.onpointerdown = event => this.pointTo(event.offsetX, event.offsetY);
+    this.canvas.onpointermove = this.canvas.onpointerdown = event => this.pointTo(...pointerOn(event));
     this.canvas.onpointerleave = this.canvas.onblur = () => this.pointTo(null);
     this.canvas.onkeydown = event => this.onKey(event);
     this.waiting = make("div", "waiting", this.box);

@@ -3,7 +3,7 @@
 import { make, setText } from "./dom.js";
 import { minus } from "./numbers.js";
 import { placeTip, tipOf } from "./tip.js";
-import { sizes } from "./talk.js";
+import { pointerOn, sizes } from "./talk.js";
 
 export const TEXT = 14; // px: readable from the back row
 export const MARGIN = { left: 64, right: 10, top: 10, bottom: 50 }; // px around a plane, for its ticks and labels
@@ -18,7 +18,7 @@ export class Plot {
     this.empty = make("div", "empty", this.box);
     this.tip = tipOf(this.box);
     this.canvas.onpointermove = this.canvas.onpointerdown = event => {
-      this.pointer = [event.offsetX, event.offsetY];
+      this.pointer = pointerOn(event);
       draw();
     };
     this.canvas.onpointerleave = () => {

@@ -16,7 +16,7 @@
 
 import { make } from "./dom.js";
 import { SvgContext } from "./svg.js";
-import { sizes } from "./talk.js";
+import { placeOf } from "./talk.js";
 
 const SCALES = [1, 2, 4, 8];
 const MOST_SIDE = 8192; // px of a file
@@ -56,13 +56,6 @@ export function together({ name, background, parts }) {
     }
   };
   return { name, width: Math.ceil(width), height: Math.ceil(height), background, draw };
-}
-
-// Where an element is seen, in its own px: those that it is drawn in, however much talk mode enlarges it.
-function placeOf(element) {
-  const { left, top, width, height } = element.getBoundingClientRect();
-  const { zoom } = sizes(element);
-  return DOMRect.fromRect({ x: left / zoom, y: top / zoom, width: width / zoom, height: height / zoom });
 }
 
 // A name that any system takes, and that no page reads as markup or a path.

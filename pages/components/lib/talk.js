@@ -13,6 +13,20 @@ export function sizes(element) {
   return { zoom, density: devicePixelRatio * zoom };
 }
 
+// Where an element is in the window, in its own px: those that it is drawn in.
+export function placeOf(element) {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const { zoom } = sizes(element);
+  return DOMRect.fromRect({ x: left / zoom, y: top / zoom, width: width / zoom, height: height / zoom });
+}
+
+// Where the pointer is on the element that listens, in that element's px; `offsetX` is in px of the screen in Chromium.
+export function pointerOn({ currentTarget, clientX, clientY }) {
+  const { left, top } = placeOf(currentTarget);
+  const { zoom } = sizes(currentTarget);
+  return [clientX / zoom - left, clientY / zoom - top];
+}
+
 // A part of a page that an address names, as `show=opened,switch-*`: a key of Streamlit's as its class has it, or how keys
 // begin. Its selector; null for what is none.
 export function partOf(key) {

@@ -9,7 +9,7 @@ import { mounted, rootOf } from "../lib/mount.js";
 import { readTheme } from "../lib/palette.js";
 import { clamp, grouped, ticks } from "../lib/plot.js";
 import { saveButton, together } from "../lib/save.js";
-import { sizes } from "../lib/talk.js";
+import { pointerOn, sizes } from "../lib/talk.js";
 
 const FRAME = "frame"; // in the address
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
@@ -608,7 +608,7 @@ class Figure {
     this.cursor = make("canvas", "cursor", this.box); // drawn anew at every frame
     const move = event => {
       if (!this.area) return;
-      const t = Math.round(((event.offsetX - MARGIN.left) / this.area.across) * player.end);
+      const t = Math.round(((pointerOn(event)[0] - MARGIN.left) / this.area.across) * player.end);
       player.jump(t);
     };
     this.cursor.onpointerdown = event => {

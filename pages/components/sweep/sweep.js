@@ -9,7 +9,7 @@ import { mounted, rootOf } from "../lib/mount.js";
 import { readTheme } from "../lib/palette.js";
 import { saveButton, together } from "../lib/save.js";
 import { placeTip, tipOf } from "../lib/tip.js";
-import { sizes } from "../lib/talk.js";
+import { pointerOn, sizes } from "../lib/talk.js";
 
 const TOP = 44; // px above the axes, for their titles
 const BOTTOM = 20;
@@ -188,7 +188,7 @@ class Sweep {
 
   hover(canvas, find) {
     canvas.onpointermove = canvas.onpointerdown = event => {
-      const found = find(event.offsetX, event.offsetY);
+      const found = find(...pointerOn(event));
       if (found === this.hot) return;
       this.hot = found;
       this.draw();
