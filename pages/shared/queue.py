@@ -51,7 +51,9 @@ STOPPING = Look("Stopping", ":material/hourglass_top:", "orange")
 
 def anything_live() -> bool:
     """Whether something trains or waits."""
-    return any(lab.status(run.path).state in lab.LIVE for run in store().runs())
+    here = store()
+    waiting = lab.in_line(here.root)
+    return any(lab.status(run.path, waiting).state in lab.LIVE for run in here.runs())
 
 
 def kick() -> None:
@@ -74,7 +76,8 @@ def queue_panel() -> None:
 def _panel(polling: bool) -> None:
     here = store()
     kick()
-    every = [(run, lab.status(run.path)) for run in here.runs()]
+    waiting = lab.in_line(here.root)
+    every = [(run, lab.status(run.path, waiting)) for run in here.runs()]
     live = [run for run, status in every if status.state in lab.LIVE]
     if bool(live) != polling:
         st.rerun()  # the page starts or ends the looking
