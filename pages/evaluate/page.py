@@ -36,9 +36,6 @@ def order(run: Run) -> bool:
         if now.running:
             st.fragment(watch, run_every=1.0, key=f"watch-{run.id.replace('/', '-')}")(run)
             return True
-        if st.session_state.pop(f"{key_of(run)}-asked", None):  # it has ended: what it found is wanted to be seen
-            st.session_state.pop(f"evaluate-shown-{run.id}", None)
-            address.write("evaluation", [])
         ask_where(run, "evaluate-where")
         settings = asking.settings(run)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -111,6 +108,7 @@ def watch(run: Run) -> None:
 def results(run: Run, *, running: bool) -> None:
     """One evaluation in full, all of the run's in a table, and those of other runs with the same settings."""
     found = kept(run)
+    ended = not running and st.session_state.pop(f"{key_of(run)}-asked", None)
     if not found and running:
         st.info(f"{escaped(run.id)} is being evaluated for the first time. What is found will stand here when it has "
                 "ended.", icon=":material/hourglass_top:")
@@ -120,6 +118,9 @@ def results(run: Run, *, running: bool) -> None:
                 icon=":material/straighten:")
         return
     newest = named(found)
+    if ended:  # what it found is wanted to be seen; a browser keeps its choice where the session has none
+        st.session_state[f"evaluate-shown-{run.id}"] = next(iter(newest))
+        address.write("evaluation", [])
     chosen = found[-1] if len(found) == 1 else newest[address.kept(
         "evaluation", st.selectbox, "Evaluation", list(newest), of_run=True, key=f"evaluate-shown-{run.id}",
         format_func=lambda name: evaluation.headline(newest[name]),
