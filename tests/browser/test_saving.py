@@ -277,6 +277,9 @@ def test_the_frame_of_a_player_is_saved(call: Call) -> None:
     name, svg, _, png = saved(call, "player", player.pack([player.Track("truth", frames, caption=RUN)], context=1,
                                                           key="k"))
     assert name.startswith("frame-") and RUN in texts(svg) and count(svg, "image") >= 1
+    words = {element.text: element.get("fill") for element in svg.iter("{http://www.w3.org/2000/svg}text")}
+    beneath = [element.get("fill") for element in svg.iter("{http://www.w3.org/2000/svg}path")]
+    assert words["given"] == beneath[0] and words["given"] != beneath[-1], "of the page's colour, on its own ground"
     alike(svg, png)
 
 

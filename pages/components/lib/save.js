@@ -22,6 +22,7 @@ const SCALES = [1, 2, 4, 8];
 const MOST_SIDE = 8192; // px of a file
 const MOST_PIXELS = 64e6;
 const AROUND = 12; // px around what is saved together
+const CLEAR = "rgba(0, 0, 0, 0)"; // a background that there is none of, as browsers say it
 
 // What a component shows as one view: parts of it, where they are seen now, and no more room than they take. A part is
 // {element, draw(context, ratio)}, which draws where the element begins, {canvas}, whose pixels are taken as they are,
@@ -43,14 +44,18 @@ export function together({ name, background, parts }) {
       else if (canvas) {
         context.imageSmoothingEnabled = false;
         context.drawImage(canvas, 0, 0, place.width, place.height);
-      } else if (swatch) {
-        context.fillStyle = style.backgroundColor;
-        context.fillRect(0, 0, place.width, place.height);
       } else {
-        // put together, as a browser gives no `font` of what has figures of one width
-        const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-        Object.assign(context, { font, fillStyle: style.color, textBaseline: "middle", textAlign: "left" });
-        context.fillText(element.textContent, 0, place.height / 2, place.width);
+        if (style.backgroundColor !== CLEAR) { // of words too: without it they may not be seen
+          context.fillStyle = style.backgroundColor;
+          context.fillRect(0, 0, place.width, place.height);
+        }
+        if (!swatch) {
+          // put together, as a browser gives no `font` of what has figures of one width
+          const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+          const [textAlign, x] = style.textAlign === "center" ? ["center", place.width / 2] : ["left", 0];
+          Object.assign(context, { font, fillStyle: style.color, textBaseline: "middle", textAlign });
+          context.fillText(element.textContent, x, place.height / 2, place.width);
+        }
       }
       context.restore();
     }
