@@ -214,6 +214,7 @@ def pick(label: str, *, page: str | None, among: list[Run] | None = None, empty:
     offered = listed(runs.values(), [st.session_state.get(key, "")])
     if not offered.ids:  # all were put away
         offered = listed(runs.values(), runs)
+    st.session_state.setdefault(key, offered.ids[0])  # of one that is gone, or the browser would go on to show it
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.selectbox(label, offered.ids, key=key, format_func=lambda name: offered.lines.get(name, name),
                               help=help, on_change=_another, args=(key,), persist_state="session")

@@ -75,6 +75,9 @@ def test_a_picker_says_titles_and_lists_pinned_ones_first_and_no_archived(root: 
     assert at.multiselect[0].value == ["vae", "ae"], "by their ids"
     at = demo.open_page("traverse", run="collapsed")
     assert at.selectbox[0].value == "collapsed", "a link opens what was put away"
+    shutil.rmtree(root / "runs" / "collapsed")
+    picker = at.run().selectbox[0]
+    assert picker.value == "gallery/pca" and picker.proto.set_value, "else the browser goes on to show what is gone"
     assert "collapsed" not in str(demo.open_page("traverse").selectbox[0].options)
 
 
