@@ -1,7 +1,8 @@
 """Every shipped run opens, and its weights give the numbers on the test set that it was shipped with.
 
 Those numbers were printed on another machine. Sums of single-precision terms agree there to about six digits, so a kept
-number counts as reproduced within half a unit of its second decimal, the last one printed, or two millionths of it.
+number counts as reproduced within half a unit of its second decimal, the last one printed, or what half precision may
+have moved it by.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from scripts.gallery import SAME_NATS, SAME_OF_MANY
 from vaecore.data import DataUnavailable
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
@@ -37,7 +39,7 @@ def test_a_shipped_run_has_the_test_elbo_that_it_was_shipped_with(name: str) -> 
         pytest.skip(str(error))
     found = evaluate(model, Feed(dataset, "test", torch.device("cpu")), EVALUATION_SEED).as_dict()
     assert found["observations"] == kept["observations"]
-    assert found["elbo"] == pytest.approx(kept["elbo"], rel=2e-6, abs=0.005)
+    assert found["elbo"] == pytest.approx(kept["elbo"], rel=SAME_OF_MANY, abs=SAME_NATS)
     for term in ("reconstruction", "kl"):
         totals = [{key: float(torch.tensor(value).double().sum()) for key, value in each[term].items()}
                   for each in (found, kept)]
