@@ -34,6 +34,7 @@ from vaecore.evaluate.settings import Settings
 from vaecore.evaluate.subject import Subject
 from vaecore.models import ICAConfig, MADEConfig, PCAConfig, VAEConfig
 from vaecore.models.single.vae import VAE
+from vaecore.schema import ConfigError
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 
@@ -441,3 +442,27 @@ def test_samples_are_judged_as_pictures_and_called_what_they_are(digits: Dataset
                                         Settings(samples=60), lambda *_: None, lambda: False))
     assert (found.real, found.generated) == (50, 50) == tuple(len(images) for images in judged[:2])
     assert judged[1].flatten(1).any(1).all(), "only what is there is real"
+
+
+def test_of_variance_the_observations_count_that_have_every_block(digits: Dataset) -> None:
+    class Linear:
+        modalities = ("image", "label")
+
+        def loadings(self) -> dict[str, Any]:
+            return {}
+
+        def explained(self, batch: dict[str, torch.Tensor]) -> dict[str, dict[str, float]]:
+            return {"image": {"joint": 0.5}}
+
+    test, there = digits.splits["test"], np.arange(len(digits.splits["test"])) >= 200
+    lacking = replace(digits, splits={**digits.splits, "test": replace(test, observed=there[:, None])})
+    model: Any = Linear()
+    for dataset, count in ((digits, 250), (lacking, 50)):
+        found = PARTS["variance"].of(Subject(preset("vae-digits"), model, dataset, Feed(dataset, "test", CPU),
+                                             Settings(), lambda *_: None, lambda: False))
+        assert found.observations == count
+
+
+def test_data_that_do_not_vary_have_no_sources(digits: Dataset) -> None:
+    with pytest.raises(ConfigError, match=r"does not vary.*Choose data whose observations differ"):
+        ICAConfig(latent_size=2).build(digits.modalities).fit({"image": torch.ones(50, 1, 8, 8)})
